@@ -1,0 +1,67 @@
+"""The errors a user can mend: each says what is wrong, where, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FairbenchError(Exception):
+    """Base of every error that fairbench raises on purpose.
+
+    Parameters
+    ----------
+    what
+        What is wrong, in one sentence with the offending value.
+    where
+        The file, line, column, flag or plugin it was found in.
+    mend
+        What the user can do about it.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, /, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.mend:
+            lines.append(f"  mend:  {self.mend}")
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.mend))
+
+
+def _rebuild(kind: type[FairbenchError], what: str, where: str, mend: str) -> FairbenchError:
+    return kind(what, where=where, mend=mend)
+
+
+class StudyError(FairbenchError):
+    """A study that cannot be run as written: a name, value or combination."""
+
+
+class DataError(FairbenchError):
+    """A dataset that is missing, altered or unusable as asked for."""
+
+
+class PluginError(FairbenchError):
+    """A plugin that breaks its contract."""
+
+
+class RunFolderError(FairbenchError):
+    """A run folder that cannot be written, read or continued."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt `name`: the closest of `known`, or all of them."""
+    names = sorted(set(known))
+    if close := get_close_matches(name, names, n=3, cutoff=0.5):
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"known: {', '.join(names) or 'none'}"

@@ -1,0 +1,37 @@
+"""Metrics: pure functions of predictions, targets and a protected attribute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from fairbench.errors import FairbenchError
+
+if TYPE_CHECKING:
+    from fairbench.dataset import FloatArray, Protected
+
+__all__ = ["Metric", "Undefined"]
+
+
+class Metric(Protocol):
+    """What a metric plugin's target is: a function, vectorised over trials.
+
+    Direction, role, the protected attributes it takes and the smallest group it accepts stand
+    in its `MetricDescription`, so that listing needs no import. The core checks group sizes
+    before the call and records NaN with the reason.
+    """
+
+    def __call__(
+        self, prediction: FloatArray, target: FloatArray, protected: Protected, /
+    ) -> FloatArray:
+        """Values (...) for predictions (..., n), targets (n,), both in the target's units.
+
+        Raises
+        ------
+        Undefined
+            Where the value does not exist on these rows, with the reason.
+        """
+        ...
+
+
+class Undefined(FairbenchError):
+    """A metric has no value on these rows; recorded as NaN with this reason."""

@@ -1,0 +1,71 @@
+"""Protocols: how rows are split, what is selected on what, and how a dataset is trained."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fairbench.dataset import Dataset, DatasetSpec, IntArray
+    from fairbench.method import Part, Training
+
+__all__ = ["Protocol", "Selection", "Split"]
+
+Selection = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the three parts, each sorted; together every row at most once.
+
+    `validation` may be empty under a protocol that selects on test.
+    """
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+    def __getitem__(self, part: Part, /) -> IntArray:
+        match part:
+            case "train":
+                return self.train
+            case "validation":
+                return self.validation
+            case "test":
+                return self.test
+
+
+class Protocol(ABC):
+    """Subclasses are frozen dataclasses whose fields are the protocol's options.
+
+    Attributes
+    ----------
+    selection
+        The part on which trade-off points are selected. Reports always quote test rows.
+    label
+        One sentence for reports: what this protocol does and what it does not protect from.
+    """
+
+    selection: ClassVar[Selection] = "validation"
+    label: ClassVar[str]
+
+    @abstractmethod
+    def split(self, dataset: Dataset, seed: int, /) -> Split:
+        """The split of `dataset` that `seed` draws."""
+
+    def dataset(self, spec: DatasetSpec, /) -> DatasetSpec:
+        """`spec` with what this protocol prescribes, where the user left it open."""
+        return spec
+
+    def training(self, dataset: str, /) -> Training:
+        """Settings for the dataset of that name, before the user's own."""
+        from fairbench.method import Training
+
+        return Training()
+
+    def options(self, method: str, dataset: str, /) -> Mapping[str, object]:
+        """Options this protocol prescribes to a method on a dataset, before the user's own."""
+        return {}
