@@ -130,6 +130,8 @@ class DatasetSpec:
         Column that marks rows belonging together; empty for the dataset's default.
     bins
         Number of quantile groups that a continuous protected attribute is cut into.
+    label
+        Tells two uses of one dataset apart in reports; defaults to the dataset's name.
     """
 
     name: str
@@ -138,6 +140,7 @@ class DatasetSpec:
     features: tuple[str, ...] = ()
     cluster: str = ""
     bins: int = 2
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,17 @@
+"""Studies: what is compared on what, resolved into the chunks that have to be trained."""
+
+from fairbench.study.grid import parse_grid
+from fairbench.study.plan import Arm, Chunk, Plan, plan
+from fairbench.study.study import MethodSpec, ProtocolSpec, Study, validated
+
+__all__ = [
+    "Arm",
+    "Chunk",
+    "MethodSpec",
+    "Plan",
+    "ProtocolSpec",
+    "Study",
+    "parse_grid",
+    "plan",
+    "validated",
+]

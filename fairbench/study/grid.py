@@ -1,0 +1,50 @@
+"""Trade-off grids as users write them: ``0.1:5.0:0.1`` or ``0.5,1,2``."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, InvalidOperation
+
+from fairbench.errors import StudyError
+from fairbench.method import Tradeoff
+
+__all__ = ["check_grid", "parse_grid"]
+
+_MEND = "write start:stop:step, both ends included, or a comma list: 0.1:5.0:0.1 or 0.5,1,2"
+_MOST = 100_000
+
+
+def parse_grid(text: str, /, where: str = "--tradeoff") -> tuple[float, ...]:
+    """Values of ``start:stop:step`` (decimal, so 0.1:0.3:0.1 ends at 0.3) or of a comma list."""
+    try:
+        if ":" not in text:
+            values = tuple(float(Decimal(part.strip())) for part in text.split(","))
+        else:
+            values = _span(*(Decimal(part.strip()) for part in text.split(":")))
+    except (InvalidOperation, ValueError, TypeError):
+        raise StudyError(f"{text!r} is no grid of values", where=where, mend=_MEND) from None
+    if not values or not all(map(math.isfinite, values)):
+        raise StudyError(f"{text!r} holds no finite value", where=where, mend=_MEND)
+    if len(set(values)) < len(values):
+        raise StudyError(f"{text!r} holds a value twice", where=where, mend="name each value once")
+    return values
+
+
+def _span(start: Decimal, stop: Decimal, step: Decimal) -> tuple[float, ...]:
+    if not (start.is_finite() and stop.is_finite() and step.is_finite() and step > 0):
+        raise ValueError
+    count = int((stop - start) / step) + 1 if stop >= start else 0
+    if count > _MOST:
+        raise ValueError
+    return tuple(float(start + index * step) for index in range(count))
+
+
+def check_grid(values: tuple[float, ...], tradeoff: Tradeoff, /, method: str) -> None:
+    """Refuse values outside the method's bounds."""
+    wrong = [value for value in values if not tradeoff.low <= value <= tradeoff.high]
+    if wrong:
+        raise StudyError(
+            f"{tradeoff.name} = {wrong[0]:g} is outside [{tradeoff.low:g}, {tradeoff.high:g}]",
+            where=f"trade-off of method {method!r}",
+            mend="choose values within these bounds",
+        )

@@ -1,0 +1,184 @@
+"""From a study to the chunks that have to be trained."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fairbench.data import is_table_file, open_dataset
+from fairbench.errors import StudyError
+from fairbench.method import Method, Training, Trial
+from fairbench.protocol import Protocol, Split
+from fairbench.seeds import split_seed
+from fairbench.study.grid import check_grid
+from fairbench.study.protocols import check_groups
+from fairbench.study.study import MethodSpec, Study, training_of
+
+if TYPE_CHECKING:
+    from fairbench.dataset import Dataset
+    from fairbench.plugins import Component, Registry
+
+__all__ = ["Arm", "Chunk", "Plan", "plan"]
+
+MOST_LANES = 64
+"""Trials, or chains of trials, trained side by side: more no longer gain speed (docs/engine.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A method on a dataset: what its trials have in common.
+
+    `options` are complete but for the method's defaults; `values` is ``(None,)`` for a method
+    without trade-off.
+    """
+
+    dataset: str
+    method: str
+    component: Component
+    options: Mapping[str, object]
+    instance: Method
+    values: tuple[float | None, ...]
+    training: Training
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Trials that are trained together: one dataset, one method, one split."""
+
+    key: str
+    dataset: str
+    method: str
+    split: int
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study resolved: data in memory, splits drawn, methods built, chunks laid out."""
+
+    study: Study
+    protocol: Protocol
+    protocol_component: Component
+    datasets: Mapping[str, Dataset]
+    dataset_components: tuple[Component, ...]
+    splits: Mapping[str, tuple[Split, ...]]
+    arms: Mapping[tuple[str, str], Arm]
+    metrics: tuple[Component, ...]
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Every chunk, in the order they are trained; the same for every run of the study."""
+        for (dataset, method), arm in self.arms.items():
+            by_split: dict[int, list[int]] = {}
+            for split, seed in self.study.repeats:
+                by_split.setdefault(split, []).append(seed)
+            for split, seeds in by_split.items():
+                trials = [
+                    Trial(dataset, method, value, seed, split)
+                    for seed in seeds
+                    for value in arm.values
+                ]
+                blocks = _blocks(trials, len(arm.values), arm.training.chain)
+                for part in _even(blocks, MOST_LANES):
+                    yield _chunk(dataset, method, split, [t for block in part for t in block])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of chunks and of trials."""
+        lengths = [len(chunk.trials) for chunk in self.chunks()]
+        return len(lengths), sum(lengths)
+
+
+def _blocks(trials: list[Trial], values: int, chain: int) -> list[list[Trial]]:
+    """Trials that must stay together: `chain` neighbouring values of one seed."""
+    sweeps = [trials[start : start + values] for start in range(0, len(trials), values)]
+    return [s[start : start + chain] for s in sweeps for start in range(0, len(s), chain)]
+
+
+def _even(blocks: Sequence[list[Trial]], most: int) -> Iterator[Sequence[list[Trial]]]:
+    """`blocks` in order, cut into the fewest parts of at most `most`, as even as can be."""
+    parts = -(-len(blocks) // most)
+    for part in range(parts):
+        yield blocks[len(blocks) * part // parts : len(blocks) * (part + 1) // parts]
+
+
+def _chunk(dataset: str, method: str, split: int, trials: list[Trial]) -> Chunk:
+    digest = hashlib.sha256("\n".join(trial.key for trial in trials).encode()).hexdigest()
+    stem = re.sub(r"[^\w.-]+", "_", f"{dataset}-{method}-split{split}")
+    return Chunk(f"{stem}-{digest[:10]}", dataset, method, split, tuple(trials))
+
+
+def plan(study: Study, registry: Registry, /) -> Plan:
+    """Resolve every name in `study`, load its data, draw its splits, build its methods.
+
+    Raises
+    ------
+    FairbenchError
+        For the first thing that cannot be run as written.
+    """
+    metrics = _metrics(study, registry)
+    component = registry.find("protocol", study.protocol.name)
+    protocol = component.build(study.protocol.options)
+    if not isinstance(protocol, Protocol):
+        raise StudyError(f"{study.protocol.name!r} is no Protocol", where=component.qualified)
+    found = [(spec, registry.find("method", spec.name)) for spec in study.all_methods]
+    datasets: dict[str, Dataset] = {}
+    sources: list[Component] = []
+    for spec in study.datasets:
+        dataset = open_dataset(protocol.dataset(spec), registry)
+        label = spec.label or dataset.name
+        if label in datasets:
+            raise StudyError(f"dataset {label!r} stands twice", mend="give each use its own label")
+        datasets[label] = replace(dataset, name=label)
+        if not is_table_file(spec.name):
+            sources.append(registry.find("dataset", spec.name))
+    arms = {
+        (name, spec.title): _arm(study, protocol, name, spec, component)
+        for name in datasets
+        for spec, component in found
+    }
+    if len(arms) < len(datasets) * len(found):
+        raise StudyError("a method stands twice", mend="give each use its own label")
+    splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
+    return Plan(
+        study, protocol, component, datasets, tuple(sources), splits, arms, metrics
+    )
+
+
+def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
+    names = dict.fromkeys((*study.metrics, study.error, study.disparity))
+    chosen = tuple(registry.find("metric", name) for name in names)
+    return chosen if study.metrics else registry.components("metric")
+
+
+def _arm(
+    study: Study, protocol: Protocol, dataset: str, spec: MethodSpec, component: Component
+) -> Arm:
+    options = {**protocol.options(component.description.name, dataset), **spec.options}
+    instance = component.build(options)
+    if not isinstance(instance, Method):
+        raise StudyError(f"{spec.name!r} is no Method", where=component.qualified)
+    training = training_of(protocol.training(dataset), study.training, where="study")
+    tradeoff = instance.tradeoff
+    values: tuple[float | None, ...] = (None,)
+    if tradeoff is not None:
+        values = spec.tradeoff or tradeoff.grid
+        check_grid(spec.tradeoff or tradeoff.grid, tradeoff, spec.title)
+    elif spec.tradeoff is not None:
+        raise StudyError(
+            f"method {spec.title!r} has no trade-off to sweep",
+            mend="leave its values out",
+        )
+    return Arm(dataset, spec.title, component, options, instance, values, training)
+
+
+def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:
+    count = 1 + max(split for split, _ in study.repeats)
+    splits = []
+    for number in range(count):
+        split = protocol.split(dataset, split_seed(study.entropy, number) % 2**32)
+        check_groups(dataset, split, number)
+        splits.append(split)
+    return tuple(splits)

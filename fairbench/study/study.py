@@ -1,0 +1,196 @@
+"""The study: everything that decides a run's numbers. Built from flags, TOML or Python."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+
+from fairbench.dataset import DatasetSpec
+from fairbench.errors import StudyError, near
+from fairbench.method import Training
+from fairbench.study.grid import parse_grid
+
+__all__ = ["MethodSpec", "ProtocolSpec", "Study", "training_of", "validated"]
+
+
+def _named(value: object) -> object:
+    """A bare name stands for the table that holds nothing else."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _grid(value: object) -> object:
+    if isinstance(value, str):
+        return parse_grid(value, where="tradeoff")
+    return (value,) if isinstance(value, int | float) else value
+
+
+def _words(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """A method in a study: its plugin name, options, and the values its trade-off takes.
+
+    `label` tells two uses of one method apart; it defaults to the name. `tradeoff` defaults to
+    the method's own grid.
+    """
+
+    name: str
+    label: str = ""
+    tradeoff: Annotated[tuple[float, ...] | None, BeforeValidator(_grid)] = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What reports call it."""
+        return self.label or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """A protocol in a study: its plugin name and options."""
+
+    name: str = "honest"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_Method = Annotated[MethodSpec, BeforeValidator(_named)]
+_Dataset = Annotated[DatasetSpec, BeforeValidator(_named)]
+_Protocol = Annotated[ProtocolSpec, BeforeValidator(_named)]
+
+
+class Study(BaseModel):
+    """What is compared on what, how often, and how.
+
+    Parameters
+    ----------
+    methods, datasets
+        Names, or tables with options; at least one of each.
+    baseline
+        Method added when it is not among `methods`; None adds none.
+    protocol
+        How rows are split, what is selected on what, and how each dataset is trained.
+    seeds
+        Number of seeds. Each draws its own split unless `splits` says otherwise.
+    splits
+        Number of splits, each trained with every seed; None pairs split k with seed k.
+    entropy
+        Root of all randomness: another value, another set of splits and initial weights.
+    training
+        Fields of `Training` that override what the protocol says.
+    metrics
+        Metrics to compute; empty for all that are installed.
+    error, disparity
+        Axes of the fronts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="", pattern=r"^[\w.-]*$")
+    methods: tuple[_Method, ...] = Field(min_length=1)
+    datasets: tuple[_Dataset, ...] = Field(min_length=1)
+    baseline: str | None = "single-task"
+    protocol: _Protocol = ProtocolSpec()
+    seeds: Annotated[int, Ge(1)] = 5
+    splits: Annotated[int, Ge(1)] | None = None
+    entropy: Annotated[int, Ge(0)] = 0
+    training: dict[str, Any] = Field(default_factory=dict)
+    metrics: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    error: str = "rmse"
+    disparity: str = "rmse-disparity"
+
+    @property
+    def all_methods(self) -> tuple[MethodSpec, ...]:
+        """The methods, the baseline first where it has to be added."""
+        if self.baseline is None or any(m.name == self.baseline for m in self.methods):
+            return self.methods
+        return (MethodSpec(self.baseline), *self.methods)
+
+    @property
+    def title(self) -> str:
+        """The study's name, or one made of its parts."""
+        if self.name:
+            return self.name
+        methods = [m.title for m in self.methods]
+        parts = methods if len(methods) <= 3 else [*methods[:2], f"{len(methods) - 2}-more"]
+        stems = [d.name.rsplit("/", 1)[-1].split(".", 1)[0] for d in self.datasets]
+        return "-".join([*parts, "on", *stems])[:80]
+
+    @property
+    def repeats(self) -> tuple[tuple[int, int], ...]:
+        """Every (split, seed) pair that is trained, in order."""
+        if self.splits is None:
+            return tuple((k, k) for k in range(self.seeds))
+        return tuple((split, seed) for split in range(self.splits) for seed in range(self.seeds))
+
+    def canonical(self) -> str:
+        """JSON in one fixed spelling: equal studies, equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+
+    def digest(self, *more: str) -> str:
+        """SHA-256 of what decides the predictions: the study but for its name and its view."""
+        shown = {"name": "", "metrics": (), "error": "", "disparity": ""}
+        trained = self.model_copy(update=shown).canonical()
+        return hashlib.sha256("\x1f".join([trained, *more]).encode()).hexdigest()
+
+
+def validated(values: Mapping[str, Any], /, where: str) -> Study:
+    """A study from plain values; pydantic's complaints become one message a user can act on."""
+    try:
+        return Study(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function"))
+        if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            key = str(first["loc"][-1])
+            raise StudyError(
+                f"unknown key {path!r}", where=where, mend=near(key, _siblings(first["loc"]))
+            ) from None
+        if first["type"] == "missing":
+            raise StudyError(f"{path!r} is missing", where=where, mend="name at least one") from None
+        raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
+
+
+def _complaint(path: str, first: Mapping[str, Any]) -> str:
+    message = first["msg"]
+    return f"{path} = {first['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that would have been understood where an unknown one stood."""
+    parts: dict[str, type] = {
+        "methods": MethodSpec,
+        "datasets": DatasetSpec,
+        "protocol": ProtocolSpec,
+    }
+    if len(loc) > 1 and (kind := parts.get(str(loc[0]))):
+        return [f.name for f in fields(kind)]
+    return list(Study.model_fields)
+
+
+def training_of(base: Training, overrides: Mapping[str, Any], /, where: str) -> Training:
+    """`base` with the user's own settings, validated."""
+    known = {f.name for f in fields(Training)}
+    for key in overrides:
+        if key not in known:
+            raise StudyError(f"unknown key 'training.{key}'", where=where, mend=near(key, known))
+    try:
+        return TypeAdapter(Training).validate_python({**asdict(base), **overrides})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(map(str, ("training", *first["loc"])))
+        raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
