@@ -1,0 +1,79 @@
+"""The command line: one file per verb, imported when that verb is used and not before."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fairbench._version import __version__
+from fairbench.cli._common import Shared
+from fairbench.errors import FairbenchError, near
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["main"]
+
+# Help lines stand here, so that `fairbench --help` imports no verb and no package behind it.
+VERBS: Mapping[str, tuple[str, str]] = {
+    "run": ("fairbench.cli.run:command", "Train methods on datasets and report their fronts."),
+    "list": ("fairbench.cli.list_:command", "List what installed plugins offer."),
+    "show": ("fairbench.cli.show:command", "Show one component: options, citation, data card."),
+    "data": ("fairbench.cli.data:command", "List, fetch, verify and locate datasets."),
+    "report": ("fairbench.cli.report:command", "Render finished runs in one of many formats."),
+}
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module, attribute = VERBS[name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            ctx.fail(f"no such command {args[0]!r}: {near(args[0], VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FairbenchError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("\nStopped.", err=True)
+            ctx.exit(130)  # 128 + SIGINT, what shells expect
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--strict-plugins",
+    is_flag=True,
+    envvar="FAIRBENCH_STRICT_PLUGINS",
+    help="Fail on any problem with any plugin.",
+)
+@click.version_option(__version__, prog_name="fairbench", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, *, strict_plugins: bool) -> None:
+    """Benchmark fairness methods for regression.
+
+    Does a method really make predictions fairer, at what cost in accuracy, and is the
+    difference larger than the noise?
+    """
+    ctx.obj = Shared(strict_plugins=strict_plugins)

@@ -1,0 +1,47 @@
+"""Plugins: what they are made of, and the registry of those installed.
+
+A plugin's own module needs `hookimpl` and the descriptions only; importing them imports no
+package heavier than pluggy.
+"""
+
+from fairbench.plugins._component import Component
+from fairbench.plugins._discover import Plugin, Problem
+from fairbench.plugins._options import REQUIRED, Option
+from fairbench.plugins.descriptions import (
+    API_VERSION,
+    DatasetDescription,
+    Description,
+    ExecutorDescription,
+    Kind,
+    MethodDescription,
+    MetricDescription,
+    ModelDescription,
+    ProtocolDescription,
+    ReporterDescription,
+    WeightingDescription,
+)
+from fairbench.plugins.hookspecs import hookimpl
+from fairbench.plugins.registry import Registry, added, load
+
+__all__ = [
+    "API_VERSION",
+    "REQUIRED",
+    "Component",
+    "DatasetDescription",
+    "Description",
+    "ExecutorDescription",
+    "Kind",
+    "MethodDescription",
+    "MetricDescription",
+    "ModelDescription",
+    "Option",
+    "Plugin",
+    "Problem",
+    "ProtocolDescription",
+    "Registry",
+    "ReporterDescription",
+    "WeightingDescription",
+    "added",
+    "hookimpl",
+    "load",
+]

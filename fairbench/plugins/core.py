@@ -1,0 +1,36 @@
+"""What the core itself offers, through the same entry-point group as every plugin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairbench.plugins.descriptions import ExecutorDescription, ProtocolDescription
+from fairbench.plugins.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@hookimpl
+def fairbench_protocols() -> Iterator[ProtocolDescription]:
+    """The default protocol."""
+    yield ProtocolDescription(
+        name="honest",
+        summary="Repeated splits by cluster and group; selects on validation, reports on test",
+        target="fairbench.study.protocols:Honest",
+    )
+
+
+@hookimpl
+def fairbench_executors() -> Iterator[ExecutorDescription]:
+    """Where chunks run without a cluster."""
+    yield ExecutorDescription(
+        name="serial",
+        summary="One chunk after the other, in this process",
+        target="fairbench.execute.serial:Serial",
+    )
+    yield ExecutorDescription(
+        name="local",
+        summary="Several chunks at once, in processes on this machine",
+        target="fairbench.execute.local:Local",
+    )
