@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -48,7 +48,8 @@ class File:
     url
         Where it is downloaded from; empty where the file cannot be downloaded.
     member
-        The exact name of the file inside `url` where that is a zip archive.
+        The exact name of the file inside `url` where that is a zip archive; ``inner.zip!name``
+        where that archive holds another.
     """
 
     name: str
@@ -229,6 +230,3 @@ class DatasetSource(ABC):
     @abstractmethod
     def table(self, locate: Locate) -> pd.DataFrame:
         """The raw table, one row per example, read from `locate(file)` for each of `files`."""
-
-
-Reader = Callable[[], "pd.DataFrame"]

@@ -1,0 +1,9 @@
+"""From a dataset's name or a user's file to numbers ready for training."""
+
+from __future__ import annotations
+
+from fairbench.data.build import open_dataset
+from fairbench.data.summary import facts
+from fairbench.data.tables import is_table_file
+
+__all__ = ["facts", "is_table_file", "open_dataset"]

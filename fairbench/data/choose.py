@@ -1,0 +1,155 @@
+"""Which columns of a table play which part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairbench.errors import DataError, near
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fairbench.dataset import DatasetSpec, Roles
+
+__all__ = ["Choice", "choose"]
+
+LISTED = 30
+"""How many column names a message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The columns in use; `cluster` is empty where rows stand alone."""
+
+    targets: tuple[str, ...]
+    protected: tuple[str, ...]
+    cluster: str
+    features: tuple[str, ...]
+
+
+def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: str) -> Choice:
+    """The columns `spec` asks for, its gaps filled from `roles`.
+
+    Features come in the order of the table, whatever the order in `spec`, so that equal
+    choices give equal numbers.
+
+    Parameters
+    ----------
+    names
+        Columns of the table, in its order.
+    roles
+        What a dataset declares; None for a user's table, which declares nothing.
+
+    Raises
+    ------
+    DataError
+        For a column that does not exist, may not play that part, or plays two that exclude
+        each other, and where nothing says which column is the target.
+    """
+    targets = _pick("target", spec.targets, names, tuple(roles.targets) if roles else None, where)
+    protected = _pick(
+        "protected", spec.protected, names, tuple(roles.protected) if roles else None, where
+    )
+    cluster = spec.cluster or (roles.cluster if roles and roles.cluster else "")
+    _known((cluster,) if cluster else (), names, where)
+    parts = (*targets, *protected, *((cluster,) if cluster else ()))
+    for name in parts:
+        if parts.count(name) > 1:
+            raise DataError(
+                f"column {name!r} is asked for as more than one of target, protected, cluster",
+                where=where,
+                mend="give each part a column of its own",
+            )
+    return Choice(
+        targets, protected, cluster, _features(spec.features, names, roles, parts, targets, where)
+    )
+
+
+def _pick(
+    part: str,
+    asked: Sequence[str],
+    names: Sequence[str],
+    declared: tuple[str, ...] | None,
+    where: str,
+) -> tuple[str, ...]:
+    _known(asked, names, where)
+    if declared is None:
+        if not asked:
+            raise DataError(
+                f"no {part} column chosen",
+                where=where,
+                mend=f"name it with --{part}; columns: {_listed(names)}",
+            )
+        return tuple(asked)
+    for name in asked:
+        if name not in declared:
+            raise DataError(
+                f"column {name!r} is not among the {part} columns of this dataset",
+                where=where,
+                mend=f"choose from: {', '.join(declared)}",
+            )
+    return tuple(asked) or declared[:1]
+
+
+def _features(
+    asked: Sequence[str],
+    names: Sequence[str],
+    roles: Roles | None,
+    parts: Sequence[str],
+    targets: Sequence[str],
+    where: str,
+) -> tuple[str, ...]:
+    signed = [item for item in asked if item[:1] in {"+", "-"}]
+    if signed and len(signed) < len(asked):
+        raise DataError(
+            f"features mix signed and plain names: {', '.join(asked)}",
+            where=where,
+            mend="either edit the default with +column and -column, or list every feature",
+        )
+    wanted = {item[1:] for item in signed if item[0] == "+"}
+    unwanted = {item[1:] for item in signed if item[0] == "-"}
+    _known([item[1:] for item in signed] or asked, names, where)
+    for name in (*asked, *wanted):
+        if name in targets:
+            raise DataError(
+                f"column {name!r} is the target and cannot be a feature",
+                where=where,
+                mend="leave it out of --features",
+            )
+    if both := wanted & unwanted:
+        raise DataError(
+            f"feature {min(both)!r} is both added and removed", where=where, mend="keep one of them"
+        )
+    if asked and not signed:
+        chosen = set(asked)
+    else:
+        chosen = (set(names) - _no_features(roles) - set(parts) - unwanted) | wanted
+    if not chosen:
+        raise DataError(
+            "no feature is left",
+            where=where,
+            mend=f"add features with --features=+column; columns: {_listed(names)}",
+        )
+    return tuple(name for name in names if name in chosen)
+
+
+def _no_features(roles: Roles | None) -> set[str]:
+    if roles is None:
+        return set()
+    cluster = (roles.cluster,) if roles.cluster else ()
+    return {*roles.targets, *roles.protected, *cluster, *roles.excluded}
+
+
+def _known(asked: Iterable[str], names: Sequence[str], where: str) -> None:
+    for name in asked:
+        if name not in names:
+            hint = near(name, names)
+            if hint.startswith("known"):
+                hint = f"columns: {_listed(names)}"
+            raise DataError(f"no column {name!r}", where=where, mend=hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

@@ -1,0 +1,199 @@
+"""Finds the files of datasets: search path, then cache, then download."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fairbench import toml
+from fairbench.errors import DataError, StudyError, near
+
+if TYPE_CHECKING:
+    from fairbench.dataset import File
+
+__all__ = [
+    "Found",
+    "Place",
+    "cache_dir",
+    "check_hash",
+    "find",
+    "locate",
+    "search_path",
+    "sha256_lf",
+]
+
+CONFIG = "fairbench.toml"
+KNOWN_KEYS = ("data_dirs",)
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder in which files are looked for, and what put it on the search path."""
+
+    folder: Path
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file whose hash was checked, and where it lies."""
+
+    path: Path
+    origin: str
+
+
+def search_path() -> tuple[Place, ...]:
+    """Folders in the order they are searched.
+
+    ``FAIRBENCH_DATA_DIR`` (several, separated as in PATH), ``data_dirs`` of the nearest
+    ``fairbench.toml`` from the working directory upwards (relative to that file), the cache.
+
+    Raises
+    ------
+    StudyError
+        When that ``fairbench.toml`` is not TOML or holds anything but ``data_dirs``.
+    """
+    variable = os.environ.get("FAIRBENCH_DATA_DIR", "")
+    named = [
+        Place(Path(folder).expanduser(), "FAIRBENCH_DATA_DIR")
+        for folder in variable.split(os.pathsep)
+        if folder
+    ]
+    return (*named, *_configured(), Place(cache_dir(), "cache"))
+
+
+def cache_dir() -> Path:
+    """The folder downloads are kept in: ``FAIRBENCH_CACHE``, or the user's cache."""
+    if folder := os.environ.get("FAIRBENCH_CACHE"):
+        return Path(folder).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("fairbench"))
+
+
+def find(file: File, /) -> Found | None:
+    """The first copy of `file` on the search path, its hash checked; None where there is none.
+
+    Raises
+    ------
+    DataError
+        When the first copy has another hash: it is never passed over for a later one.
+    """
+    for place in search_path():
+        path = place.folder / file.name
+        if path.is_file():
+            check_hash(path, file)
+            return Found(path, place.origin)
+    return None
+
+
+def locate(file: File, /) -> Path:
+    """A verified local copy of `file`, downloaded into the cache where there is none.
+
+    ``FAIRBENCH_OFFLINE=1`` forbids the download.
+
+    Raises
+    ------
+    DataError
+        When a copy has the wrong hash, or there is none and it cannot be downloaded; the
+        message says which file to put where.
+    """
+    if found := find(file):
+        return found.path
+    if os.environ.get("FAIRBENCH_OFFLINE", "") not in {"", "0"}:
+        raise _absent(file, "FAIRBENCH_OFFLINE forbids downloading it")
+    if not file.url:
+        raise _absent(file, "it cannot be downloaded")
+    from fairbench.data.download import DownloadError, download
+
+    try:
+        return download(file, cache_dir())
+    except DownloadError as error:
+        raise _absent(file, str(error)) from error
+
+
+def check_hash(path: Path, file: File) -> None:
+    """Refuse `path` unless it has the bytes of `file`, up to CRLF for LF."""
+    try:
+        found = sha256_lf(path)
+    except OSError as error:
+        raise DataError(
+            f"cannot read {file.name}: {error.strerror}", where=str(path), mend="make it readable"
+        ) from error
+    if found != file.sha256:
+        raise DataError(
+            f"{file.name} is not the file this dataset is made of: SHA-256 {found}, "
+            f"expected {file.sha256}",
+            where=str(path),
+            mend="remove it, or replace it by an unaltered copy"
+            + (f" of {_origin(file)}" if file.url else ""),
+        )
+
+
+def sha256_lf(path: Path, /) -> str:
+    """SHA-256 of the file with CRLF read as LF: copies with either are in circulation."""
+    sha = hashlib.sha256()
+    held = b""
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            block = held + block
+            held = b"\r" if block.endswith(b"\r") else b""  # its LF may open the next block
+            sha.update(block[: len(block) - len(held)].replace(b"\r\n", b"\n"))
+    sha.update(held)
+    return sha.hexdigest()
+
+
+def _absent(file: File, why: str) -> DataError:
+    places = search_path()
+    searched = ", ".join(
+        f"{p.folder} ({p.origin}{'' if p.folder.is_dir() else ', no such folder'})" for p in places
+    )
+    source = f" from {_origin(file)}" if file.url else ""
+    return DataError(
+        f"file {file.name} was not found, and {why}",
+        where=f"looked in {searched}",
+        mend=f"put {file.name}{source} (SHA-256 {file.sha256} with LF newlines) "
+        f"into {places[0].folder}",
+    )
+
+
+def _origin(file: File) -> str:
+    return f"{file.url}, member {file.member}" if file.member else file.url
+
+
+def _configured() -> tuple[Place, ...]:
+    """The ``data_dirs`` of the nearest configuration."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        path = folder / CONFIG
+        if path.is_file():
+            return tuple(
+                Place((folder / Path(entry).expanduser()).resolve(), str(path))
+                for entry in _data_dirs(path)
+            )
+    return ()
+
+
+def _data_dirs(path: Path) -> list[str]:
+    document = toml.load(path)
+    for key in document:
+        if key not in KNOWN_KEYS:
+            raise StudyError(
+                f"unknown key {key!r}", where=_place(path, key), mend=near(key, KNOWN_KEYS)
+            )
+    folders = document.get("data_dirs", [])
+    if not isinstance(folders, list) or not all(isinstance(entry, str) for entry in folders):
+        raise StudyError(
+            "data_dirs is not a list of folders",
+            where=_place(path, "data_dirs"),
+            mend='write it as data_dirs = ["data", "../shared"]',
+        )
+    return folders
+
+
+def _place(path: Path, key: str) -> str:
+    return f"{path}, line {toml.line_of(path.read_text(encoding='utf-8-sig'), [key])}"
