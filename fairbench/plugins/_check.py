@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import pluggy
 
@@ -129,7 +129,7 @@ def check(description: Description, /) -> None:
             f"this fairbench speaks {API_VERSION}",
             mend=f"upgrade {newer}",
         )
-    for name, hint in _hints(type(description)).items():
+    for name, hint in _hints(cast(Any, type(description))).items():
         value = getattr(description, name)
         if (allowed := _mismatch(value, hint)) is not None:
             raise PluginError(f"{at} has {name}={_short(value)}", mend=f"make it {allowed}")

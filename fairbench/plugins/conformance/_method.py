@@ -1,0 +1,194 @@
+"""Properties of every method."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from fairbench.dataset import Card, Dataset, Protected
+from fairbench.method import Fold, Method, Training, Trial, Work
+from fairbench.plugins.conformance._base import Conformance
+from fairbench.protocol import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairbench.method import Prediction
+
+__all__ = ["MethodConformance"]
+
+ROWS = 200
+SEEDS = (0, 1)
+
+
+class MethodConformance(Conformance):
+    """A method gives every trial its own prediction, from training rows alone.
+
+    Attributes
+    ----------
+    training
+        Settings to train with: enough of it to learn an easy linear relation.
+    learns
+        Whether some trial must predict better than the mean of the training rows; False for
+        methods that are meant not to.
+    """
+
+    kind = "method"
+    training: ClassVar[Training] = Training(epochs=20, batch_size=16)
+    learns: ClassVar[bool] = True
+
+    def test_one_prediction_per_trial(self) -> None:
+        work = self._work()
+        predictions = self._train(work)
+        assert len(predictions) == len(work.trials), (
+            f"{len(work.trials)} trials in, {len(predictions)} predictions out"
+        )
+        for prediction in predictions:
+            _check_shapes(prediction, work)
+            _check_values(prediction)
+
+    def test_predictions_are_in_the_order_of_trials(self) -> None:
+        work = self._work()
+        straight = self._train(work)
+        backward = self._train(replace(work, trials=work.trials[::-1]))
+        for trial, one, other in zip(work.trials, straight, backward[::-1], strict=True):
+            _check_close(one, other, f"trial {trial.key} changes with the order of trials")
+
+    def test_trials_do_not_influence_each_other(self) -> None:
+        work = self._work()
+        together = self._train(work)
+        for index in (0, len(work.trials) - 1):
+            trial = work.trials[index]
+            (alone,) = self._train(replace(work, trials=[trial]))
+            _check_close(together[index], alone, f"trial {trial.key} changes with its company")
+
+    def test_same_seeds_same_bytes(self) -> None:
+        work = self._work()
+        _disturb(1)
+        first = self._train(work)
+        _disturb(2)
+        for trial, one, other in zip(work.trials, first, self._train(work), strict=True):
+            assert _bytes(one) == _bytes(other), f"trial {trial.key}: a second run differs"
+
+    def test_changes_no_input(self) -> None:
+        work = self._work()
+        self._train(work)
+        fresh = self._work()
+        assert work.fold.dataset.digest == fresh.fold.dataset.digest, "it changes the dataset"
+        for part in ("train", "validation", "test"):
+            assert np.array_equal(work.fold.split[part], fresh.fold.split[part]), (
+                f"it changes the {part} rows"
+            )
+        assert work.trials == fresh.trials, "it changes the trials"
+
+    def test_never_looks_at_test_targets(self) -> None:
+        work = self._work()
+        dataset, test = work.fold.dataset, work.fold.split.test
+        targets = dataset.targets.copy()
+        targets[test] = targets[test][::-1] * 3.0 + 1.0
+        blind = replace(work, fold=Fold(replace(dataset, targets=targets), work.fold.split))
+        for trial, one, other in zip(
+            work.trials, self._train(work), self._train(blind), strict=True
+        ):
+            assert _bytes(one) == _bytes(other), f"trial {trial.key} depends on test targets"
+
+    def test_learns(self) -> None:
+        if not self.learns:
+            return
+        work = self._work()
+        targets, split = work.fold.dataset.targets, work.fold.split
+        of_mean = np.mean((targets[split.train].mean(axis=0) - targets[split.test]) ** 2)
+        errors = [
+            float(np.mean((prediction.test - targets[split.test]) ** 2))
+            for prediction in self._train(work)
+            if prediction.status == "ok"
+        ]
+        assert errors, "every trial failed"
+        assert min(errors) < of_mean, (
+            f"squared error {min(errors):.3g} at best; predicting the mean has {of_mean:.3g}"
+        )
+
+    def _train(self, work: Work) -> Sequence[Prediction]:
+        return self._method().train(work).predictions
+
+    def _method(self) -> Method:
+        method = self.make()
+        assert isinstance(method, Method), f"{method!r} is no fairbench.method.Method"
+        return method
+
+    def _work(self) -> Work:
+        """Both ends and the middle of the trade-off, two seeds each, on an easy dataset."""
+        tradeoff = self._method().tradeoff
+        values: Sequence[float | None] = (None,)
+        if tradeoff is not None:
+            grid = tradeoff.grid
+            values = sorted({grid[0], grid[len(grid) // 2], grid[-1]})
+        trials = [Trial("easy", "method", value, seed, 0) for seed in SEEDS for value in values]
+        return Work(trials, Fold(_dataset(), _split()), self.training, entropy=7)
+
+
+def _dataset() -> Dataset:
+    """A target linear in features and group, far from mean 0 and deviation 1."""
+    rng = np.random.default_rng(0)
+    group = rng.permutation(np.arange(ROWS) % 2).astype(np.int64)
+    features = rng.normal(size=(ROWS, 5))
+    features[:, 0] += group
+    slope = np.array([4.0, -3.0, 2.0, 0.0, 1.0])
+    target = 50.0 + features @ slope + 2.0 * group + rng.normal(size=ROWS)
+    return Dataset(
+        name="easy",
+        features=features,
+        feature_names=tuple("abcde"),
+        targets=target[:, None],
+        target_names=("y",),
+        protected=(Protected("group", "binary", group.astype(float), group, ("0", "1")),),
+        clusters=None,
+        cluster_name="",
+        card=Card("easy", "drawn at random", "none"),
+    )
+
+
+def _split() -> Split:
+    rows = np.random.default_rng(1).permutation(ROWS)
+    return Split(np.sort(rows[:120]), np.sort(rows[120:155]), np.sort(rows[155:]))
+
+
+def _check_shapes(prediction: Prediction, work: Work) -> None:
+    width = work.fold.dataset.targets.shape[1]
+    for part, values in (("validation", prediction.validation), ("test", prediction.test)):
+        expected = (work.fold.split[part].size, width)  # type: ignore[index]
+        assert values.shape == expected, f"{part} is {values.shape}, not {expected}"
+
+
+def _check_values(prediction: Prediction) -> None:
+    values = np.concatenate([prediction.validation, prediction.test])
+    if prediction.status == "ok":
+        assert np.isfinite(values).all(), "a trial with status ok has predictions that are not"
+    else:
+        assert np.isnan(values).all(), f"a trial with status {prediction.status} predicts"
+        assert prediction.note, f"status {prediction.status} without a note that says why"
+
+
+def _check_close(one: Prediction, other: Prediction, what: str) -> None:
+    """Close, not equal: matrix products of other shapes may round otherwise."""
+    assert one.status == other.status, what
+    for a, b in ((one.validation, other.validation), (one.test, other.test)):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3, err_msg=what)
+
+
+def _bytes(prediction: Prediction) -> tuple[bytes, bytes, str]:
+    return prediction.validation.tobytes(), prediction.test.tobytes(), prediction.status
+
+
+def _disturb(seed: int) -> None:
+    """Move every global generator: a trial must not draw from them."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (the global generator is the point)
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.manual_seed(seed)
