@@ -1,0 +1,210 @@
+"""The four tables of a run, computed from its stored predictions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fairbench.analyze.axes import Axes, as_loss, nondominated
+from fairbench.analyze.evaluate import evaluate, group_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fairbench.dataset import FloatArray, IntArray, Protected
+    from fairbench.method import Part
+    from fairbench.plugins import Component
+    from fairbench.store import Rows, RunFolder, StoredChunk
+
+__all__ = [
+    "FRONT_COLUMNS",
+    "METRIC_COLUMNS",
+    "fronts_table",
+    "groups_table",
+    "metrics_table",
+    "trials_table",
+]
+
+TRIAL = ("dataset", "method", "value", "seed", "split")
+"""Columns that name a trial."""
+
+METRIC_COLUMNS = (*TRIAL, "part", "target", "protected", "status", "reasons")
+"""Columns of the metrics table beside the metrics."""
+
+_GROUP_COLUMNS = (*TRIAL, "part", "target", "protected", "group", "n", "mae", "mse", "bias")
+_TRIAL_COLUMNS = (*TRIAL, "status", "note", "chunk", "epochs")
+_RUN = ["dataset", "target", "protected", "method", "split", "seed"]
+_POINT = ["error", "disparity", "selection_error", "selection_disparity"]
+
+FRONT_COLUMNS = (*_RUN, "value", *_POINT, "front")
+"""Columns of the fronts table."""
+
+_PARTS: tuple[Part, ...] = ("validation", "test")
+
+
+def trials_table(folder: RunFolder, /) -> pd.DataFrame:
+    """One row per trial, those of failed chunks included.
+
+    Columns: dataset, method, value (NaN without trade-off), seed, split, status, note, chunk,
+    epochs (NaN where training recorded none).
+    """
+    frames = [_stored_trials(chunk) for chunk in folder.chunks()]
+    frames += [_lost_trials(failure) for failure in folder.failures()]
+    return _sorted(frames, _TRIAL_COLUMNS, [*TRIAL, "chunk"])
+
+
+def _stored_trials(chunk: StoredChunk) -> pd.DataFrame:
+    frame = _trial_columns(chunk.meta["trials"])
+    epochs = chunk.record("epochs")
+    return frame.assign(
+        status=chunk.meta["status"],
+        note=chunk.meta["note"],
+        chunk=chunk.key,
+        epochs=np.nan if epochs is None else epochs.astype(np.float64),
+    )
+
+
+def _lost_trials(failure: Mapping[str, Any]) -> pd.DataFrame:
+    return _trial_columns(failure["trials"]).assign(
+        status="failed", note=failure["reason"], chunk=failure["key"], epochs=np.nan
+    )
+
+
+def _trial_columns(trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(trials, columns=list(TRIAL))
+    return frame.astype({"value": np.float64, "seed": np.int64, "split": np.int64})
+
+
+def metrics_table(folder: RunFolder, metrics: Sequence[Component], /) -> pd.DataFrame:
+    """One row per trial, part, target and protected attribute; one column per metric.
+
+    `reasons` says as JSON, by metric, why a value is NaN on these rows; the metrics of a trial
+    that is not ``ok`` are NaN, for the reason in its `status`.
+    """
+    names = [metric.description.name for metric in metrics]
+    frames = []
+    for columns, status, prediction, target, protected in _predictions(folder):
+        sound = np.flatnonzero(status == "ok")
+        found, reasons = evaluate(prediction[sound], target, protected, metrics)
+        values = {name: np.full(len(status), np.nan) for name in names}
+        text = np.full(len(status), "", dtype=object)
+        for name in names:
+            values[name][sound] = found[name]
+        if reasons:
+            missing = {name: np.isnan(found[name]) for name in sorted(reasons)}
+            for position, row in enumerate(sound):
+                told = {name: reasons[name] for name in missing if missing[name][position]}
+                text[row] = json.dumps(told, ensure_ascii=False) if told else ""
+        frames.append(columns.assign(status=status, **values, reasons=text))
+    columns_in_order = (*METRIC_COLUMNS[:-1], *names, "reasons")
+    return _sorted(frames, columns_in_order, [*TRIAL, "part", "target", "protected"])
+
+
+def groups_table(folder: RunFolder, /) -> pd.DataFrame:
+    """Errors by group: one row per trial, part, target, protected attribute and group.
+
+    Columns n (rows of the group in that part), mae, mse and bias (mean of ŷ − y), in the
+    target's units; NaN for a group without rows and for a trial without predictions.
+    """
+    frames = []
+    for columns, _, prediction, target, protected in _predictions(folder):
+        errors = group_errors(prediction, target, protected)
+        frame = columns.iloc[errors["trial"].astype(np.intp)].reset_index(drop=True)
+        frames.append(
+            frame.assign(
+                group=errors["group"],
+                n=errors["n"],
+                mae=errors["mae"],
+                mse=errors["mse"],
+                bias=errors["residual"],
+            )
+        )
+    return _sorted(frames, _GROUP_COLUMNS, [*TRIAL, "part", "target", "protected", "group"])
+
+
+def _predictions(
+    folder: RunFolder,
+) -> Iterator[tuple[pd.DataFrame, np.ndarray, FloatArray, FloatArray, Protected]]:
+    """Per chunk, part, target and attribute: key columns, status, ŷ (S, n), y (n,), A."""
+    rows: dict[str, Rows] = {}
+    for chunk in folder.chunks():
+        trials = _trial_columns(chunk.meta["trials"])
+        first = chunk.trials[0]
+        if first.dataset not in rows:
+            rows[first.dataset] = folder.rows(first.dataset)
+        facts = rows[first.dataset]
+        names = folder.manifest["datasets"][first.dataset]["targets"]
+        status = np.array(chunk.meta["status"], dtype=object)
+        for part in _PARTS:
+            index: IntArray = facts.splits[first.split][part]
+            if not index.size:
+                continue
+            prediction = chunk.prediction(part)
+            for number, name in enumerate(names):
+                for attribute in facts.protected:
+                    yield (
+                        trials.assign(part=part, target=name, protected=attribute.name),
+                        status,
+                        prediction[:, :, number],
+                        facts.targets[index, number],
+                        attribute.rows(index),
+                    )
+
+
+def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.DataFrame:
+    """Every trial as a point (error, disparity) on test rows, and whether it was chosen.
+
+    Parameters
+    ----------
+    metrics
+        The metrics table.
+    selection
+        The part on which points are chosen: ``validation``, or ``test`` under a protocol that
+        selects on the rows it reports on.
+    axes
+        The two metrics.
+
+    Returns
+    -------
+    DataFrame
+        dataset, target, protected, method, split, seed, value, error and disparity (test rows,
+        in the metrics' own units), selection_error and selection_disparity (selection rows),
+        front: whether no point of the same method, split and seed dominates it on selection
+        rows. A point with NaN is never on a front.
+    """
+    keys = [*_RUN, "value"]
+    named = metrics[[*keys, "part"]].assign(
+        error=metrics[axes.error].astype(np.float64),
+        disparity=metrics[axes.disparity].astype(np.float64),
+    )
+    test = named[named["part"] == "test"].drop(columns="part")
+    chosen_on = named[named["part"] == selection].drop(columns="part")
+    chosen_on = chosen_on.rename(
+        columns={"error": "selection_error", "disparity": "selection_disparity"}
+    )
+    points = test.merge(chosen_on, on=keys, how="left", validate="one_to_one")
+    points = _sorted([points], (*keys, *_POINT), keys)
+    loss = np.column_stack(
+        [
+            as_loss(points["selection_error"].to_numpy(), axes.error_best),
+            as_loss(points["selection_disparity"].to_numpy(), axes.disparity_best),
+        ]
+    )
+    on_test = np.isfinite(points[["error", "disparity"]].to_numpy()).all(axis=1)
+    loss[~on_test] = np.nan
+    front = np.zeros(len(points), dtype=bool)
+    for index in points.groupby(_RUN, sort=False).indices.values():
+        front[index] = nondominated(loss[index])
+    return points.assign(front=front)
+
+
+def _sorted(
+    frames: Sequence[pd.DataFrame], columns: Sequence[str], keys: Sequence[str]
+) -> pd.DataFrame:
+    if not frames:
+        return pd.DataFrame(columns=list(columns))
+    table = pd.concat(frames, ignore_index=True)[list(columns)]
+    return table.sort_values(list(keys), kind="stable", na_position="first", ignore_index=True)
