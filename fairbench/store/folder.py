@@ -9,16 +9,20 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fairbench.dataset import FloatArray, IntArray, Protected
+from fairbench.dataset import Protected
 from fairbench.errors import RunFolderError
-from fairbench.method import Part, Trained, Trial
+from fairbench.method import Trial
 from fairbench.protocol import Split
 from fairbench.store.atomic import read_json, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from fairbench.dataset import FloatArray, IntArray
+    from fairbench.method import Part, Trained
 
 __all__ = ["FORMAT", "Rows", "RunFolder", "StoredChunk"]
 
