@@ -1,0 +1,138 @@
+"""What the metric families share: rows of trials, groups, and values that may not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fairbench.metric import Undefined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fairbench.dataset import FloatArray, IntArray, Protected
+    from fairbench.metric import Metric
+
+Table = Callable[["FloatArray", "FloatArray", "Protected"], "FloatArray"]
+"""A metric written for predictions (S, n), which returns (S,)."""
+
+
+class _OverTrials:
+    # An object rather than a closure, so that the source of a metric, whose hash goes into the
+    # manifest, is the module that names it.
+    def __init__(self, metric: Table) -> None:
+        self.metric = metric
+        self.__doc__ = metric.__doc__
+
+    def __call__(
+        self, prediction: FloatArray, target: FloatArray, protected: Protected, /
+    ) -> FloatArray:
+        array = np.asarray(prediction, dtype=np.float64)
+        table = array.reshape(-1, array.shape[-1])
+        values = self.metric(table, np.asarray(target, dtype=np.float64), protected)
+        return np.asarray(values, dtype=np.float64).reshape(array.shape[:-1])
+
+
+def over_trials(metric: Table) -> Metric:
+    """A metric for predictions (..., n) from one that takes exactly (S, n) and returns (S,)."""
+    return _OverTrials(metric)
+
+
+def group_sizes(protected: Protected, /) -> FloatArray:
+    """Rows of each group, (k,).
+
+    Raises
+    ------
+    Undefined
+        With fewer than two groups, or a group without rows.
+    """
+    labels = protected.labels
+    if len(labels) < 2:
+        raise Undefined(f"{protected.name} has a single group, so there is nothing to compare")
+    counts = np.bincount(protected.groups, minlength=len(labels))
+    for label, count in zip(labels, counts, strict=True):
+        if count == 0:
+            raise Undefined(f"group {label!r} of {protected.name} has no row")
+    return counts.astype(np.float64)
+
+
+def one_hot(protected: Protected, /) -> FloatArray:
+    """Membership of each row in each group as 0 and 1, (n, k)."""
+    member = protected.groups[:, None] == np.arange(len(protected.labels))
+    table: FloatArray = member.astype(np.float64)
+    return table
+
+
+def group_means(values: FloatArray, protected: Protected, /) -> FloatArray:
+    """Mean of `values` (S, n) over the rows of each group, (S, k)."""
+    means: FloatArray = values @ one_hot(protected) / group_sizes(protected)
+    return means
+
+
+def spread(by_group: FloatArray, /) -> FloatArray:
+    """Largest minus smallest along the last axis."""
+    values: FloatArray = by_group.max(axis=-1) - by_group.min(axis=-1)
+    return values
+
+
+def quotient(
+    numerator: FloatArray, denominator: FloatArray, defined: NDArray[np.bool_], reason: str
+) -> FloatArray:
+    """``numerator / denominator`` where `defined`, NaN elsewhere; all of one shape.
+
+    Raises
+    ------
+    Undefined
+        With `reason`, where no trial is defined.
+    """
+    if not defined.any():
+        raise Undefined(reason)
+    values = np.full(np.broadcast_shapes(np.shape(numerator), np.shape(denominator)), np.nan)
+    np.divide(numerator, denominator, out=values, where=defined)
+    return values
+
+
+def standardised(values: FloatArray, /) -> FloatArray:
+    """`values` (..., n) minus their mean, over their standard deviation; zeros if constant."""
+    varies = values.max(axis=-1, keepdims=True) > values.min(axis=-1, keepdims=True)
+    centred = np.where(varies, values - values.mean(axis=-1, keepdims=True), 0.0)
+    scale = np.sqrt(np.mean(centred**2, axis=-1, keepdims=True))
+    result: FloatArray = np.divide(centred, scale, out=np.zeros_like(centred), where=scale > 0)
+    return result
+
+
+def unit_range(target: FloatArray, /) -> tuple[float, float]:
+    """Smallest target and the range of targets, for metrics stated on the unit interval.
+
+    Raises
+    ------
+    Undefined
+        Where every target is the same.
+    """
+    low, width = float(target.min()), float(np.ptp(target))
+    if width == 0:
+        raise Undefined("every target is the same, so its range cannot serve as unit")
+    return low, width
+
+
+def quantile_bins(values: FloatArray, bins: int, /) -> IntArray:
+    """Codes 0 … bins−1 of quantile bins along the last axis of `values` (..., n).
+
+    Bin edges are observed values and ties share a bin, so that codes depend on ranks alone.
+    """
+    n = values.shape[-1]
+    edges = np.sort(values, axis=-1)[..., [n * i // bins for i in range(1, bins)]]
+    codes = np.zeros(values.shape, dtype=np.int64)
+    for i in range(bins - 1):
+        codes += values >= edges[..., i : i + 1]
+    return codes
+
+
+def counts_by_group(codes: IntArray, cells: int, protected: Protected, /) -> FloatArray:
+    """Rows of each group in each cell: codes (S, n) below `cells` to counts (S, cells, k)."""
+    trials, k = len(codes), len(protected.labels)
+    flat = (np.arange(trials)[:, None] * cells + codes) * k + protected.groups
+    counts = np.bincount(flat.ravel(), minlength=trials * cells * k)
+    return counts.reshape(trials, cells, k).astype(np.float64)

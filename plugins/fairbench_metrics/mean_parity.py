@@ -1,0 +1,53 @@
+"""Mean parity: groups receive the same prediction on average."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fairbench.metric import Undefined
+from fairbench_metrics._common import (
+    group_means,
+    group_sizes,
+    one_hot,
+    over_trials,
+    quotient,
+    spread,
+)
+
+if TYPE_CHECKING:
+    from fairbench.dataset import FloatArray, Protected
+
+
+@over_trials
+def mean_parity(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
+    """Largest minus smallest E[ŷ | g]."""
+    return spread(group_means(prediction, protected))
+
+
+@over_trials
+def mean_parity_scaled(
+    prediction: FloatArray, target: FloatArray, protected: Protected, /
+) -> FloatArray:
+    """Mean parity over the pooled standard deviation of ŷ within groups.
+
+    The pooled variance has n − k degrees of freedom, k the number of groups, as in Cohen's d.
+
+    Raises
+    ------
+    Undefined
+        Where predictions do not vary within any group.
+    """
+    sizes = group_sizes(protected)
+    freedom = sizes.sum() - len(sizes)
+    if freedom < 1:
+        raise Undefined("the pooled standard deviation needs a group with two rows")
+    within = prediction - group_means(prediction, protected) @ one_hot(protected).T
+    pooled = np.sqrt(np.square(within).sum(axis=-1) / freedom)
+    # Exact: means of equal numbers may differ from them by rounding, so compare the numbers.
+    varies = np.zeros(len(prediction), dtype=bool)
+    for g in range(len(sizes)):
+        varies |= np.ptp(prediction[:, protected.groups == g], axis=-1) > 0
+    gap = spread(group_means(prediction, protected))
+    return quotient(gap, pooled, varies, "predictions do not vary within any group")
