@@ -1,0 +1,56 @@
+"""ConFIG: the conflict-free direction at equal cosine to all gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fairbench.weighting import Needs, Weighting
+from fairbench_weightings._gramian import cosines, norms, require_tasks, tiny, where_positive
+from fairbench_weightings._units import MOST_TASKS, equal_cosines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from fairbench.weighting import Step
+
+__all__ = ["ConFIG"]
+
+
+@dataclass(frozen=True)
+class ConFIG(Weighting):
+    """d = (Σ g_t·u) u, u the unit vector along U⁺1, U the unit gradients (Liu et al. 2024).
+
+    u lies in the span of the gradients, so that d is a weighting: for two tasks
+    w_t = (n₁ + n₂)/(2n_t), for more w_t = v_t/n_t · Σ_s n_s(Cv)_s/vᵀCv with v = C⁻¹1 and C the
+    cosines. Zero gradients are left out of U and have weight 1.
+    """
+
+    needs: ClassVar[Needs] = "gramian"
+
+    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
+        """Nothing.
+
+        Raises
+        ------
+        StudyError
+            Unless there are 2 to 6 tasks.
+        """
+        require_tasks("config", tasks, most=MOST_TASKS)
+        return {}
+
+    def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Weights (..., T)."""
+        assert step.gramian is not None
+        n = norms(step.gramian)
+        present = (n > 0).to(n.dtype)
+        if n.shape[-1] == 2:
+            share = n.sum(-1, keepdim=True) / present.sum(-1, keepdim=True)
+            return where_positive(n, share / n), step.state
+        v = equal_cosines(step.gramian, n) * present
+        projected = (cosines(step.gramian, n) @ v[..., None]).squeeze(-1) * present
+        square = (v * projected).sum(-1, keepdim=True)
+        length = (n * projected).sum(-1, keepdim=True) / square.clamp_min(tiny(n))
+        return where_positive(n, v / n * length), step.state

@@ -1,0 +1,60 @@
+"""IMTL-G: the combination with equal projections on all unit gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from fairbench.weighting import Needs, Weighting
+from fairbench_weightings._gramian import norms, require_tasks, tiny
+from fairbench_weightings._units import MOST_TASKS, equal_cosines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from fairbench.weighting import Step
+
+__all__ = ["ImpartialGradient"]
+
+
+@dataclass(frozen=True)
+class ImpartialGradient(Weighting):
+    """Σw = 1 with d·g_t/n_t the same for all tasks (Liu et al. 2021).
+
+    Closed form for two tasks, w = (n₂, n₁)/(n₁ + n₂). For more, w_t ∝ (C⁻¹1)_t/n_t with C the
+    cosines: weights may be negative, as in the paper. Where all gradients but one are zero, that
+    one has weight 0; where no gradient has any length, w_t = 1/T.
+    """
+
+    needs: ClassVar[Needs] = "gramian"
+
+    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
+        """Nothing.
+
+        Raises
+        ------
+        StudyError
+            Unless there are 2 to 6 tasks.
+        """
+        require_tasks("imtl-g", tasks, most=MOST_TASKS)
+        return {}
+
+    def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Weights (..., T) of sum 1."""
+        assert step.gramian is not None
+        n = norms(step.gramian)
+        tasks = n.shape[-1]
+        share = n.flip(-1) if tasks == 2 else equal_cosines(step.gramian, n) * _others(n)
+        total = share.sum(-1, keepdim=True)
+        return torch.where(total != 0, share / total, 1 / tasks), step.state
+
+
+def _others(n: Tensor) -> Tensor:
+    """The product (..., T) of the other tasks' norms, over the largest: 1/n_t up to a factor."""
+    scaled = n / n.amax(-1, keepdim=True).clamp_min(tiny(n))
+    eye = torch.eye(n.shape[-1], dtype=torch.bool, device=n.device)
+    return scaled[..., None, :].masked_fill(eye, 1.0).prod(-1)
