@@ -188,7 +188,7 @@ def _readings(value: object) -> Iterator[object]:
 
 
 def _finite(value: object, where: str) -> object:
-    if isinstance(value, float) and value != value:  # every bound lets NaN through
+    if isinstance(value, float) and value != value:  # a float without bounds would take it
         raise StudyError(f"{where} is NaN", mend="give a number")
     return value
 

@@ -126,8 +126,9 @@ class WeightingConformance(Conformance):
                 signals={name: draw().exp() for name in self.signals},
                 gramian=_gramian(draw(7)) if rule.needs == "gramian" else None,
                 noise=draw() if rule.noisy else None,
+                progress=torch.full(shape[:1], number / STEPS, dtype=torch.float64),
             )
-            for _ in range(STEPS)
+            for number in range(STEPS)
         ]
 
 
@@ -187,13 +188,17 @@ def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
         signals={name: change(tensor) for name, tensor in step.signals.items()},
         gramian=None if step.gramian is None else change(step.gramian),
         noise=None if step.noise is None else change(step.noise),
+        progress=None if step.progress is None else change(step.progress),
     )
 
 
 def _inputs(step: Step) -> list[Tensor]:
     """Copies of every tensor of `step`."""
-    tensors = [step.losses, step.tradeoff, *step.signals.values(), step.gramian, step.noise]
-    return [tensor.clone() for tensor in tensors if tensor is not None]
+    optional = (step.gramian, step.noise, step.progress)
+    given = [tensor for tensor in optional if tensor is not None]
+    return [
+        tensor.clone() for tensor in (step.losses, step.tradeoff, *step.signals.values(), *given)
+    ]
 
 
 def _tensors(outcome: _Outcome) -> dict[str, Tensor]:
