@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -239,7 +239,10 @@ class Trained:
 class Method(ABC):
     """Subclasses are frozen dataclasses whose fields are the method's options."""
 
-    tradeoff: ClassVar[Tradeoff | None] = None
+    @property
+    def tradeoff(self) -> Tradeoff | None:
+        """The parameter a sweep moves, or None for a method that has none."""
+        return None
 
     @abstractmethod
     def train(self, work: Work, /) -> Trained:

@@ -30,12 +30,15 @@ class Task:
         ``("target", i)`` for column i of the targets, ``("protected", i)`` for attribute i.
     width
         Outputs of the head: 1, or the number of classes of a categorical task.
+    scaled
+        Whether a regression column is standardised on training rows (targets always are).
     """
 
     name: str
     kind: TaskKind
     column: tuple[Literal["target", "protected"], int]
     width: int = 1
+    scaled: bool = True
 
 
 class Model(Protocol):

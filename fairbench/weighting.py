@@ -33,6 +33,8 @@ class Step:
         weighting `needs` it.
     tradeoff : (...)
         The trial's trade-off value; NaN for a method without one.
+    progress : (...)
+        Share of the planned steps already done, from 0 to 1.
     signals
         Further (..., T) quantities that the method's losses reported (a group's MAE).
     state, parameters
@@ -48,6 +50,7 @@ class Step:
     signals: Mapping[str, Tensor]
     gramian: Tensor | None = None
     noise: Tensor | None = None
+    progress: Tensor | None = None
 
 
 class Weighting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.data import is_table_file, open_dataset
@@ -131,20 +131,18 @@ def plan(study: Study, registry: Registry, /) -> Plan:
         label = spec.label or dataset.name
         if label in datasets:
             raise StudyError(f"dataset {label!r} stands twice", mend="give each use its own label")
-        datasets[label] = replace(dataset, name=label)
+        datasets[label] = dataset
         if not is_table_file(spec.name):
             sources.append(registry.find("dataset", spec.name))
     arms = {
-        (name, spec.title): _arm(study, protocol, name, spec, component)
-        for name in datasets
+        (label, spec.title): _arm(study, protocol, label, dataset, spec, component)
+        for label, dataset in datasets.items()
         for spec, component in found
     }
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
     splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
-    return Plan(
-        study, protocol, component, datasets, tuple(sources), splits, arms, metrics
-    )
+    return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
 
 
 def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
@@ -154,13 +152,18 @@ def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
 
 
 def _arm(
-    study: Study, protocol: Protocol, dataset: str, spec: MethodSpec, component: Component
+    study: Study,
+    protocol: Protocol,
+    label: str,
+    dataset: Dataset,
+    spec: MethodSpec,
+    component: Component,
 ) -> Arm:
-    options = {**protocol.options(component.description.name, dataset), **spec.options}
+    options = {**protocol.options(component.name, dataset.name), **spec.options}
     instance = component.build(options)
     if not isinstance(instance, Method):
         raise StudyError(f"{spec.name!r} is no Method", where=component.qualified)
-    training = training_of(protocol.training(dataset), study.training, where="study")
+    training = training_of(protocol.training(dataset.name), study.training, where="study")
     tradeoff = instance.tradeoff
     values: tuple[float | None, ...] = (None,)
     if tradeoff is not None:
@@ -171,7 +174,7 @@ def _arm(
             f"method {spec.title!r} has no trade-off to sweep",
             mend="leave its values out",
         )
-    return Arm(dataset, spec.title, component, options, instance, values, training)
+    return Arm(label, spec.title, component, options, instance, values, training)
 
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:

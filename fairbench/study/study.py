@@ -161,7 +161,9 @@ def validated(values: Mapping[str, Any], /, where: str) -> Study:
                 f"unknown key {path!r}", where=where, mend=near(key, _siblings(first["loc"]))
             ) from None
         if first["type"] == "missing":
-            raise StudyError(f"{path!r} is missing", where=where, mend="name at least one") from None
+            raise StudyError(
+                f"{path!r} is missing", where=where, mend="name at least one"
+            ) from None
         raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
 
 

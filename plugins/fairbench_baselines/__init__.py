@@ -1,0 +1,80 @@
+"""Baselines: what any claim of fairness has to be read against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fairbench.plugins import MethodDescription, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WEIGHTED = {
+    "equal": "the plain sum of the losses",
+    "uncertainty": "losses weighted by learned variances",
+    "dwa": "losses weighted by how slowly they fall",
+    "gradnorm": "weights that level the tasks' gradient norms",
+    "pcgrad": "conflicting gradients projected off one another",
+    "mgda": "the shortest convex combination of gradients",
+    "cagrad": "the best worst-case task near the mean gradient",
+}
+_CITATIONS = {
+    "uncertainty": "Kendall, Gal, Cipolla (CVPR 2018)",
+    "dwa": "Liu, Johns, Davison (CVPR 2019)",
+    "gradnorm": "Chen, Badrinarayanan, Lee, Rabinovich (ICML 2018)",
+    "pcgrad": "Yu, Kumar, Gupta, Levine, Hausman, Finn (NeurIPS 2020)",
+    "mgda": "Désidéri (2012); Sener, Koltun (NeurIPS 2018)",
+    "cagrad": "Liu, Liu, Jin, Stone, Liu (NeurIPS 2021)",
+}
+
+
+@hookimpl
+def fairbench_methods() -> Iterator[MethodDescription]:
+    """Anchors, single-task, weighted multi-task networks, and group-aware training."""
+    yield MethodDescription(
+        name="mean",
+        summary="Predicts the mean of the training targets",
+        target="fairbench_baselines.anchors:Mean",
+    )
+    yield MethodDescription(
+        name="ridge",
+        summary="Linear regression with a squared penalty",
+        target="fairbench_baselines.anchors:Ridge",
+    )
+    yield MethodDescription(
+        name="gradient-boosting",
+        summary="Boosted regression trees",
+        target="fairbench_baselines.anchors:GradientBoosting",
+        citation="Friedman (2001): Greedy function approximation",
+    )
+    yield MethodDescription(
+        name="single-task",
+        summary="The same network with the target's head only: no fairness intervention",
+        target="fairbench_baselines.single_task:SingleTask",
+    )
+    for name, how in _WEIGHTED.items():
+        title = "".join(part.capitalize() for part in name.split("-"))
+        yield MethodDescription(
+            name=name,
+            summary=f"Target and protected attribute: {how}",
+            target=f"fairbench_baselines.weighted:{title}",
+            citation=_CITATIONS.get(name, ""),
+        )
+    yield MethodDescription(
+        name="dynamic-reweighting",
+        summary="Groups as tasks; a group's weight grows with its error",
+        target="fairbench_baselines.dynamic_reweighting:DynamicReweighting",
+        citation="After Li et al. (2023), J. Biomed. Inform. 143:104399, from its abstract",
+    )
+    yield MethodDescription(
+        name="group-dro",
+        summary="Minimises the loss of the worst group",
+        target="fairbench_baselines.group_dro:GroupDRO",
+        citation="Sagawa, Koh, Hashimoto, Liang (ICLR 2020)",
+    )
+    yield MethodDescription(
+        name="adversarial",
+        summary="Gradient reversal: the trunk unlearns (λ > 0) or learns (λ < 0) the attribute",
+        target="fairbench_baselines.adversarial:Adversarial",
+        citation="Ganin et al. (JMLR 2016); Raumanns et al. (2024)",
+    )

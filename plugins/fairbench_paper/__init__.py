@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairbench.plugins import DatasetDescription, hookimpl
+from fairbench.plugins import (
+    DatasetDescription,
+    MethodDescription,
+    ModelDescription,
+    ProtocolDescription,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,4 +33,43 @@ def fairbench_datasets() -> Iterator[DatasetDescription]:
         target="fairbench_paper.boston:Boston",
         citation=boston.CITATION,
         warning=boston.WARNING,
+    )
+
+
+_PAPER = (
+    "Pires, Leduino, Berton (2025): Exploring Multi-Task Learning for Fairness in Machine "
+    "Learning Regression"
+)
+
+
+@hookimpl
+def fairbench_models() -> Iterator[ModelDescription]:
+    """The paper's network."""
+    yield ModelDescription(
+        name="mlp",
+        summary="Fully connected trunk (64-32, ReLU) with one linear head per task",
+        target="fairbench_paper.mlp:MLP",
+        citation=_PAPER,
+    )
+
+
+@hookimpl
+def fairbench_methods() -> Iterator[MethodDescription]:
+    """The paper's method."""
+    yield MethodDescription(
+        name="static-alpha",
+        summary="Predicts target and protected attribute; their losses weighted α and 5 − α",
+        target="fairbench_paper.static_alpha:StaticAlpha",
+        citation=_PAPER,
+    )
+
+
+@hookimpl
+def fairbench_protocols() -> Iterator[ProtocolDescription]:
+    """The paper's way of training and selecting."""
+    yield ProtocolDescription(
+        name="paper",
+        summary="As the paper: rows split at random, patients shared, fronts selected on test",
+        target="fairbench_paper.protocol:Paper",
+        citation=_PAPER,
     )

@@ -1,0 +1,113 @@
+"""Rows on the training device, and the order in which each trial visits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairbench.method import Fold, Part, Trial
+from fairbench.model import Task
+from fairbench.seeds import order_seed
+
+__all__ = ["Batch", "Rows", "epoch_batches", "rows_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of one step, as a method's losses see them.
+
+    Written for one trial: shapes below without the leading dots. The engine may call with the
+    trials as leading dimension; a loss that reduces over the last two dimensions serves both.
+
+    Attributes
+    ----------
+    columns : (..., batch, width)
+        What each task predicts, by task name: the standardised column (regression), 0/1
+        (binary) or one-hot classes (categorical).
+    groups : (..., batch, groups)
+        One-hot membership in the groups of the first protected attribute.
+    shares : (groups,)
+        Share of each group among the training rows.
+    """
+
+    columns: Mapping[str, Tensor]
+    groups: Tensor
+    shares: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of one part: features (n, d), `Batch.columns` and `Batch.groups` in one table."""
+
+    features: Tensor
+    table: Tensor
+    widths: Mapping[str, int]
+    shares: Tensor
+
+    def batch(self, table: Tensor, /) -> Batch:
+        """A batch of rows (..., batch, all widths) of `table`."""
+        *columns, groups = table.split([*self.widths.values(), self.shares.numel()], dim=-1)
+        return Batch(dict(zip(self.widths, columns, strict=True)), groups, self.shares)
+
+
+def rows_of(
+    fold: Fold, part: Part, tasks: Sequence[Task], dtype: torch.dtype, device: torch.device, /
+) -> Rows:
+    """The rows of `part` under `fold`, for a network with these `tasks`."""
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.as_tensor(array, dtype=dtype, device=device)
+
+    attribute = fold.protected(part)
+    everyone = np.eye(len(attribute.labels))
+    columns = {task.name: _column(fold, part, task) for task in tasks}
+    table = np.concatenate([*columns.values(), everyone[attribute.groups]], axis=1)
+    shares = everyone[fold.protected("train").groups].mean(axis=0)
+    widths = {name: column.shape[1] for name, column in columns.items()}
+    return Rows(tensor(fold.features(part)), tensor(table), widths, tensor(shares))
+
+
+def _column(fold: Fold, part: Part, task: Task) -> np.ndarray:
+    source, index = task.column
+    if source == "target":
+        return fold.targets(part)[:, [index]]
+    attribute = fold.protected(part, index)
+    if task.kind == "categorical":
+        return np.eye(task.width)[attribute.groups]
+    if task.kind == "binary" or not task.scaled:
+        return attribute.values[:, None]
+    mean, scale = fold.protected_scale(index)
+    return (attribute.values[:, None] - mean) / scale
+
+
+def epoch_batches(
+    rows: Rows, orders: Sequence[np.random.Generator], streams: Tensor, size: int, /
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features (S, batch, d) and table (S, batch, widths) of each step of one epoch.
+
+    Each of `orders` draws one permutation of the rows; `streams` (S,) says whose each trial
+    follows. With a single order the trials share one copy of the batch.
+    """
+    n = rows.features.shape[0]
+    visits = torch.as_tensor(np.stack([order.permutation(n) for order in orders]))
+    visits = visits.to(rows.features.device)
+    features, table = rows.features[visits], rows.table[visits]
+    lanes = streams.numel()
+    for start in range(0, n, size):
+        x, t = features[:, start : start + size], table[:, start : start + size]
+        if len(orders) == 1:
+            yield x.expand(lanes, -1, -1), t.expand(lanes, -1, -1)
+        else:
+            yield x[streams], t[streams]
+
+
+def orders_of(trials: Sequence[Trial], entropy: int, /) -> tuple[list[np.random.Generator], Tensor]:
+    """One generator per distinct order seed among `trials`, and whose each trial follows."""
+    seeds = [order_seed(entropy, trial) for trial in trials]
+    distinct = list(dict.fromkeys(seeds))
+    generators = [np.random.Generator(np.random.PCG64(seed)) for seed in distinct]
+    return generators, torch.as_tensor([distinct.index(seed) for seed in seeds])

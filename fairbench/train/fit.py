@@ -1,0 +1,236 @@
+"""The training loop of a stack: epochs, early stopping, divergence, and what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairbench.method import Trial
+from fairbench.seeds import derive, dropout_seed
+from fairbench.train.batch import epoch_batches, orders_of
+from fairbench.train.dropout import mask_draws, noise_draws
+from fairbench.train.losses import row_losses
+from fairbench.train.optimizer import carry_over, clip_lanes, make_optimizer, rate
+from fairbench.train.setup import Setup
+from fairbench.train.stack import Stack
+from fairbench.train.update import LEARNED, Gradients, Rules
+
+__all__ = ["Fitted", "Weights", "fit"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Parameters and buffers (S, ...) of a stack by name."""
+
+    parameters: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
+
+    def rows(self, index: Tensor, /) -> Weights:
+        """Those of the trials of `index`."""
+        return Weights(
+            {name: tensor[index] for name, tensor in self.parameters.items()},
+            {name: tensor[index] for name, tensor in self.buffers.items()},
+        )
+
+    def put(self, index: Tensor, other: Weights, /) -> None:
+        """Overwrite the trials of `index` by those of `other`, in place."""
+        for mine, theirs in ((self.parameters, other.parameters), (self.buffers, other.buffers)):
+            for name, tensor in mine.items():
+                tensor[index] = theirs[name]
+
+    @classmethod
+    def copied(cls, stack: Stack, /) -> Weights:
+        """A copy of what `stack` holds now."""
+        return cls(
+            {name: tensor.detach().clone() for name, tensor in stack.parameters.items()},
+            {name: tensor.clone() for name, tensor in stack.buffers.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained trials, in the order they were given.
+
+    Attributes
+    ----------
+    weights
+        Final (with early stopping: best) parameters and buffers, the weighting's own included.
+    losses : (S, epochs, T)
+        Mean training loss of every epoch; NaN after a trial stopped.
+    epochs, steps : (S,)
+        Epochs and optimiser steps each trial took.
+    finite : (S,) bool
+        False for trials that diverged.
+    """
+
+    weights: Weights
+    losses: np.ndarray
+    epochs: np.ndarray
+    steps: np.ndarray
+    finite: np.ndarray
+
+
+def fit(setup: Setup, trials: Sequence[Trial], start: Weights, /) -> Fitted:
+    """Train `trials` from the weights `start` (S, ...), all at once."""
+    run = _Run(setup, trials, start)
+    for epoch in range(setup.work.training.epochs):
+        run.epoch(epoch)
+        if not run.alive:
+            break
+    return run.finish()
+
+
+class _Run:
+    """A stack on its way through the epochs; it shrinks as trials stop."""
+
+    def __init__(self, setup: Setup, trials: Sequence[Trial], start: Weights) -> None:
+        self.setup, self.training = setup, setup.work.training
+        lanes, device = len(trials), setup.device
+        seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
+        self.alive = list(range(lanes))
+        self.orders, streams = orders_of(trials, setup.work.entropy)
+        self.streams = streams.to(device)
+        self.masks = mask_draws(setup.masks, seeds, setup.dtype, device)
+        self.noise = noise_draws(
+            setup.terms, [derive(seed, "noise") for seed in seeds], setup.dtype, device
+        )
+        weighting = setup.weighting
+        own = {
+            LEARNED + name: tensor.to(device, setup.dtype).repeat(lanes, *[1] * tensor.dim())
+            for name, tensor in weighting.initial_parameters(setup.terms).items()
+        }
+        state = {
+            name: tensor.to(device, setup.dtype).repeat(lanes, *[1] * tensor.dim())
+            for name, tensor in weighting.initial_state(setup.terms).items()
+        }
+        values = [float("nan") if trial.value is None else trial.value for trial in trials]
+        tradeoff = torch.tensor(values, dtype=setup.dtype, device=device)
+        stack = Stack.of({**start.parameters, **own}, start.buffers)
+        self.gradients = Gradients(setup, Rules(setup), stack, state, tradeoff)
+        self.optimizer = make_optimizer(stack, self.training)
+        self.best = Weights.copied(stack)
+        self.best_loss = torch.full_like(tradeoff, float("inf"))
+        self.waited = torch.zeros_like(tradeoff)
+        self.final = Weights.copied(stack)
+        self.losses = np.full((lanes, self.training.epochs, setup.terms), np.nan)
+        self.epochs = np.zeros(lanes, dtype=np.int64)
+        self.steps = np.zeros(lanes, dtype=np.int64)
+        self.finite = np.ones(lanes, dtype=bool)
+        rows = setup.train.features.shape[0]
+        self.sizes = _batch_sizes(rows, self.training.batch_size, setup.has_batch_norm)
+
+    def epoch(self, epoch: int) -> None:
+        """Train one epoch, then stop the trials that diverged or no longer improve."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.training, epoch)
+        total = torch.zeros(
+            len(self.alive), self.setup.terms, dtype=self.setup.dtype, device=self.setup.device
+        )
+        batches = epoch_batches(
+            self.setup.train, self.orders, self.streams, self.training.batch_size
+        )
+        planned = self.training.epochs * len(self.sizes)
+        for number, (size, (x, table)) in enumerate(zip(self.sizes, batches, strict=False)):
+            progress = (epoch * len(self.sizes) + number) / planned
+            total += self.step(x, table, progress) * size
+        mean = total / sum(self.sizes)
+        self.losses[self.alive, epoch] = mean.cpu().numpy()
+        self.epochs[self.alive] += 1
+        self.steps[self.alive] += len(self.sizes)
+        with torch.no_grad():
+            state = self.gradients.rules.epoch_end(mean, self.gradients.state)
+            self.gradients.state = state
+        self.stop(self.diverged(mean), self.exhausted())
+
+    def step(self, x: Tensor, table: Tensor, progress: float) -> Tensor:
+        """One optimiser step on features and table (S, batch, ...); losses (S, T)."""
+        stack = self.gradients.stack
+        rows = x.shape[1]
+        masks = self.masks.next() if self.setup.masks else {}
+        tensors = {
+            **stack.parameters,
+            **stack.buffers,
+            **{name: mask[:, :rows] for name, mask in masks.items()},
+        }
+        noise = self.noise.next()["noise"] if self.setup.weighting.noisy else None
+        losses = self.gradients(tensors, x, table, progress, noise)
+        if self.training.clip_norm is not None:
+            clip_lanes(stack, self.training.clip_norm)
+        self.optimizer.step()
+        return losses
+
+    def diverged(self, losses: Tensor) -> Tensor:
+        """Which of the stack's trials (S,) hold a number that is not finite."""
+        return ~(torch.isfinite(losses).all(1) & self.gradients.stack.finite())
+
+    def exhausted(self) -> Tensor:
+        """Which trials (S,) have not improved on validation for `patience` epochs."""
+        if self.training.patience is None:
+            return torch.zeros_like(self.waited, dtype=torch.bool)
+        loss = self.validation_loss()
+        better = loss < self.best_loss - self.training.min_delta
+        self.best_loss = torch.where(better, loss, self.best_loss)
+        self.waited = torch.where(better, 0.0, self.waited + 1)
+        index = better.nonzero().squeeze(1)
+        self.best.put(index, Weights.copied(self.gradients.stack).rows(index))
+        return self.waited >= self.training.patience
+
+    def validation_loss(self) -> Tensor:
+        """Mean loss (S,) of the main task on validation rows."""
+        setup, stack = self.setup, self.gradients.stack
+        main, rows = setup.tasks[0], setup.validation
+        with torch.no_grad():
+            tensors = {**stack.parameters, **stack.buffers}
+            x = rows.features.expand(stack.lanes, -1, -1)
+            hidden = setup.network.trunk(tensors, x, False)
+            output = setup.network.heads[main.name](tensors, hidden, False)
+            column = rows.batch(rows.table).columns[main.name]
+            return row_losses(main, output, column.expand_as(output)).mean(-1)
+
+    def stop(self, diverged: Tensor, exhausted: Tensor) -> None:
+        """Take trials out of the stack and go on with the others."""
+        ended = diverged | exhausted
+        if not bool(ended.any()):
+            return
+        self.finite[[self.alive[i] for i in diverged.nonzero().squeeze(1).tolist()]] = False
+        self.put_final(ended.nonzero().squeeze(1))
+        staying = (~ended).nonzero().squeeze(1)
+        index = staying.tolist()
+        self.alive = [self.alive[i] for i in index]
+        if not self.alive:
+            return
+        old, gradients = self.gradients.stack, self.gradients
+        gradients.stack = old.kept(staying)
+        gradients.state = {name: tensor[staying] for name, tensor in gradients.state.items()}
+        gradients.tradeoff = gradients.tradeoff[staying]
+        optimizer = make_optimizer(gradients.stack, self.training)
+        carry_over(self.optimizer, optimizer, lambda flat: old.kept_flat(flat, staying))
+        self.optimizer = optimizer
+        self.streams = self.streams[staying]
+        self.masks.keep(index)
+        self.noise.keep(index)
+        self.best = self.best.rows(staying)
+        self.best_loss, self.waited = self.best_loss[staying], self.waited[staying]
+
+    def put_final(self, index: Tensor) -> None:
+        """Keep what the trials of `index` (positions in the stack) end with."""
+        early = self.training.patience is not None
+        ended = self.best if early else Weights.copied(self.gradients.stack)
+        whole = torch.tensor([self.alive[i] for i in index.tolist()], device=self.setup.device)
+        self.final.put(whole, ended.rows(index))
+
+    def finish(self) -> Fitted:
+        """The result, with the trials that ran to the last epoch."""
+        if self.alive:
+            self.put_final(torch.arange(len(self.alive), device=self.setup.device))
+        return Fitted(self.final, self.losses, self.epochs, self.steps, self.finite)
+
+
+def _batch_sizes(rows: int, size: int, has_batch_norm: bool) -> list[int]:
+    """Rows of each step of an epoch; batch norm cannot use a last batch of a single row."""
+    sizes = [min(size, rows - start) for start in range(0, rows, size)]
+    return sizes[:-1] if has_batch_norm and len(sizes) > 1 and sizes[-1] == 1 else sizes

@@ -1,0 +1,107 @@
+"""Network methods: a model, its tasks, their losses and a weighting, written for one trial."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from fairbench.method import Method, Trained, Work
+from fairbench.model import Task
+from fairbench.train.losses import task_losses
+
+if TYPE_CHECKING:
+    from fairbench.dataset import Dataset
+    from fairbench.method import Fold
+    from fairbench.train.batch import Batch
+    from fairbench.weighting import Weighting
+
+__all__ = ["NetworkMethod", "protected_task", "target_tasks"]
+
+
+def target_tasks(dataset: Dataset, /) -> tuple[Task, ...]:
+    """A regression task for every target: ``y`` for the main one, then ``y1`` and so on."""
+    count = dataset.targets.shape[1]
+    return tuple(Task(f"y{i or ''}", "regression", ("target", i)) for i in range(count))
+
+
+def protected_task(
+    dataset: Dataset, /, loss: Literal["auto", "bce", "mse"] = "auto", *, scaled: bool = True
+) -> Task:
+    """The task ``z`` of predicting the first protected attribute.
+
+    `loss` ``auto`` takes cross-entropy for binary and categorical attributes and squared error
+    for continuous ones; ``mse`` takes squared error on 0/1 values too; `scaled` says whether a
+    continuous attribute is standardised on training rows.
+    """
+    attribute = dataset.protected[0]
+    match attribute.kind:
+        case "binary" if loss != "mse":
+            return Task("z", "binary", ("protected", 0))
+        case "categorical":
+            return Task("z", "categorical", ("protected", 0), len(attribute.labels))
+        case "binary":
+            return Task("z", "regression", ("protected", 0), scaled=False)
+        case _:
+            return Task("z", "regression", ("protected", 0), scaled=scaled)
+
+
+@dataclass(frozen=True)
+class NetworkMethod(Method):
+    """A network trained by gradient steps. The engine stacks many trials of it.
+
+    Subclasses say what one trial does; none of them handles several trials.
+
+    Parameters
+    ----------
+    model
+        Name of a model plugin.
+    architecture
+        Options of that model.
+    """
+
+    model: str = "mlp"
+    architecture: dict[str, Any] = field(default_factory=dict)
+
+    @abstractmethod
+    def tasks(self, dataset: Dataset, /) -> tuple[Task, ...]:
+        """One task per head. Those with a target column, in order, give the predictions."""
+
+    @abstractmethod
+    def weighting(self, dataset: Dataset, /) -> Weighting:
+        """The rule that makes one update of the losses."""
+
+    def losses(
+        self,
+        tasks: Sequence[Task],
+        outputs: Mapping[str, Tensor],
+        batch: Batch,
+        tradeoff: Tensor,
+        /,
+    ) -> Tensor | tuple[Tensor, Mapping[str, Tensor]]:
+        """Losses (T,) of one step that the weighting combines; by default one per task.
+
+        May return a second value, signals (T,) by name, that the weighting wants to see. See
+        `Batch` for how the same code can serve a stack of trials.
+        """
+        return task_losses(tasks, outputs, batch)
+
+    def build(self, fold: Fold, tasks: Sequence[Task], /) -> nn.Module:
+        """A freshly initialised model for one trial, drawn from torch's global generator."""
+        from fairbench.plugins import load
+
+        component = load().find("model", self.model)
+        factory: Any = component.build(self.architecture)
+        module = factory.build(fold.dataset.features.shape[1], tasks)
+        assert isinstance(module, nn.Module)
+        return module
+
+    def train(self, work: Work, /) -> Trained:
+        from fairbench.train.chunk import train_chunk
+
+        with torch.random.fork_rng(devices=[]):
+            return train_chunk(self, work)

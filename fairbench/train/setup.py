@@ -1,0 +1,169 @@
+"""What all trials of a chunk share: rows on the device, the module read once, lifted functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from fairbench.errors import PluginError
+from fairbench.seeds import initial_seed
+from fairbench.train.batch import Rows, rows_of
+from fairbench.train.dropout import mask_shapes, own_dropout
+from fairbench.train.program import (
+    Forward,
+    Tensors,
+    lane_forward,
+    looped_forward,
+    mapped_forward,
+)
+from fairbench.train.stack import stack_modules
+
+if TYPE_CHECKING:
+    from fairbench.method import Trial, Work
+    from fairbench.model import Task
+    from fairbench.train.network import NetworkMethod
+    from fairbench.weighting import Weighting
+
+__all__ = ["Network", "Setup", "prepare"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The forward pass of a stack: trunk, then one head per task."""
+
+    trunk: Forward
+    heads: dict[str, Forward]
+
+    def outputs(self, tensors: Tensors, hidden: Tensor, training: bool, /) -> dict[str, Tensor]:
+        """Outputs (S, batch, width) of every head for representations (S, batch, h)."""
+        return {name: head(tensors, hidden, training) for name, head in self.heads.items()}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A chunk made ready for training.
+
+    `has_batch_norm` says that a batch of one row cannot be trained on; `terms` is the number T
+    of losses that the weighting combines.
+    """
+
+    method: NetworkMethod
+    work: Work
+    tasks: tuple[Task, ...]
+    weighting: Weighting
+    network: Network
+    masks: dict[str, tuple[float, torch.Size]]
+    train: Rows
+    validation: Rows
+    test: Rows
+    dtype: torch.dtype
+    device: torch.device
+    has_batch_norm: bool
+    terms: int
+    notes: list[str] = field(default_factory=list)
+
+    def initial(self, trials: Sequence[Trial], /) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Parameters and buffers (S, ...) of freshly initialised trials."""
+        modules: dict[int, nn.Module] = {}
+        for trial in trials:
+            seed = initial_seed(self.work.entropy, trial)
+            if seed not in modules:
+                torch.manual_seed(seed)
+                module = own_dropout(self.method.build(self.work.fold, self.tasks))
+                modules[seed] = module.to(device=self.device, dtype=self.dtype)
+        each = [modules[initial_seed(self.work.entropy, trial)] for trial in trials]
+        return stack_modules(each)
+
+
+def prepare(method: NetworkMethod, work: Work, /) -> Setup:
+    """Read the method's module once and decide how its forward pass is stacked."""
+    device, dtype = torch.device(work.device), getattr(torch, work.training.dtype)
+    dataset = work.fold.dataset
+    tasks = method.tasks(dataset)
+    torch.manual_seed(0)
+    module = own_dropout(method.build(work.fold, tasks)).to(device=device, dtype=dtype)
+    _check_parts(module, tasks, method)
+    train, validation, test = (
+        rows_of(work.fold, part, tasks, dtype, device) for part in ("train", "validation", "test")
+    )
+    size = min(work.training.batch_size, train.features.shape[0])
+    probe = train.features[:size]
+    notes: list[str] = []
+    module.train()
+    masks = mask_shapes(module, probe)
+    hidden = module.trunk(probe).detach()
+    network = Network(
+        _forward(module.trunk, "trunk.", probe, masks, notes),
+        {
+            name: _forward(module.heads[name], f"heads.{name}.", hidden, masks, notes)
+            for name in (task.name for task in tasks)
+        },
+    )
+    has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+    columns = train.batch(train.table[:size])
+    outputs = {task.name: module.heads[task.name](hidden) for task in tasks}
+    losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
+    terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
+    return Setup(
+        method,
+        work,
+        tasks,
+        method.weighting(dataset),
+        network,
+        masks,
+        train,
+        validation,
+        test,
+        dtype,
+        device,
+        has_batch_norm,
+        terms,
+        notes,
+    )
+
+
+def _check_parts(module: nn.Module, tasks: Sequence[Task], method: NetworkMethod) -> None:
+    heads = getattr(module, "heads", None)
+    if not isinstance(getattr(module, "trunk", None), nn.Module) or not isinstance(
+        heads, nn.ModuleDict
+    ):
+        raise PluginError(
+            f"model {method.model!r} has no `trunk` module and `heads` ModuleDict",
+            where=type(module).__qualname__,
+            mend="give it both, see fairbench.model.Model",
+        )
+    if missing := [task.name for task in tasks if task.name not in heads]:
+        raise PluginError(
+            f"model {method.model!r} has no head {missing[0]!r}",
+            where=type(module).__qualname__,
+            mend="build one head per task, keyed by the task's name",
+        )
+
+
+def _forward(
+    module: nn.Module,
+    prefix: str,
+    probe: Tensor,
+    masks: Mapping[str, tuple[float, torch.Size]],
+    notes: list[str],
+) -> Forward:
+    """The fastest of the three forms of `module` that is right for it."""
+    if (lanes := lane_forward(module, prefix)) is not None:
+        return lanes
+    name = f"{prefix.removesuffix('.')} ({type(module).__qualname__})"
+    parameters, buffers = stack_modules([module, module])
+    tensors = {prefix + n: t for n, t in {**parameters, **buffers}.items()}
+    tensors |= {key: probe.new_ones(2, *shape) for key, (_, shape) in masks.items()}
+    try:
+        mapped = mapped_forward(module, prefix)
+        mapped(tensors, probe.expand(2, *probe.shape), True)
+    except Exception as error:  # a stranger's forward may do what vmap cannot
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        notes.append(f"{name} trains one by one: {reason}")
+        return looped_forward(module, prefix)
+    notes.append(f"{name} is stacked with torch.vmap: it has an operation without a lane form")
+    return mapped
