@@ -90,12 +90,14 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Mapping[
     from rich.table import Table
     from rich.text import Text
 
-    table = Table()
+    console, table = Console(), Table()
+    # Names are for typing: where they fit in half the width they are kept in one piece.
+    whole = all(len(row[0]) <= console.width // 2 for row in rows)
     for index, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=index == 0)
+        table.add_column(column, overflow="fold", no_wrap=whole and index == 0)
     for index, row in enumerate(rows):
         cells = [Text(cell) for cell in row]  # Text: brackets in a cell are no markup
         if note := notes.get(index):
             cells[1].append(f"\n{note}", style="yellow")
         table.add_row(*cells)
-    Console().print(table)
+    console.print(table)

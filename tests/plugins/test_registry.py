@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fairbench.errors import PluginError, StudyError
-from fairbench.plugins import MetricDescription, added, hookimpl, load
+from fairbench.plugins import REQUIRED, MetricDescription, added, hookimpl, load
 
 GOOD = dedent("""
     from fairbench.plugins import MetricDescription, hookimpl
@@ -185,6 +185,14 @@ class TestBrokenPlugin:
 
     def test_built_in_plugins_have_no_problem(self):
         assert problems("fairbench-mtl") == []
+
+    def test_every_built_in_component_can_be_shown_and_built(self):
+        for built_in in [p for p in load().plugins if p.distribution == "fairbench-mtl"]:
+            for component in built_in.components:
+                required = [o.name for o in component.options() if o.default is REQUIRED]
+                assert required == [], component.qualified
+                assert component.build({}) is not None
+                assert component.provenance()["sha256"], component.qualified
 
 
 class TestClash:

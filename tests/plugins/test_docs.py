@@ -1,0 +1,75 @@
+"""docs/plugins.md names every hook with its signature, and its example works."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from fairbench.plugins import conformance, hookspecs, load
+from fairbench.plugins.hookspecs import OBSERVERS, OFFERS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+HOOKS = {name: f for name, f in vars(hookspecs).items() if name.startswith("fairbench_")}
+
+
+def test_every_hook_is_offered_or_observes():
+    assert set(HOOKS) == {*OFFERS, *OBSERVERS}
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_its_signature(hook):
+    signature = f"{hook}({', '.join(inspect.signature(HOOKS[hook]).parameters)})"
+    assert f"| `{signature}` |" in PAGE
+    assert HOOKS[hook].__doc__
+
+
+def test_no_hook_is_documented_that_does_not_exist():
+    assert set(re.findall(r"\bfairbench_\w+(?=\()", PAGE)) == set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", OFFERS)
+def test_every_description_is_documented(hook):
+    assert f"yields `{OFFERS[hook].__name__}`" in PAGE
+
+
+def test_every_conformance_class_is_documented():
+    documented = set(re.findall(r"^\| `(\w+Conformance)` \|", PAGE, re.M))
+    assert documented == set(conformance.__all__) - {"Conformance"}
+
+
+def block(starts_with: str) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    (found,) = [each for each in blocks if each.startswith(starts_with)]
+    return found
+
+
+@pytest.fixture
+def shrink(install):
+    folder = install(
+        "fairbench-shrink", {"shrink": block("from fairbench.plugins import MethodDescription")}
+    )
+    (folder / "shrink_parts.py").write_text(block("from dataclasses"))
+    yield folder
+    sys.modules.pop("shrink_parts", None)
+
+
+def test_the_example_conforms(shrink):
+    assert [p for p in load().problems if p.distribution == "fairbench-shrink"] == []
+    scope: dict[str, type] = {"__name__": "example"}
+    exec(block("from fairbench.plugins.conformance"), scope)
+    for kit in (scope["TestShrink"], scope["TestMedianGap"]):
+        tests = [name for name in dir(kit) if name.startswith("test_")]
+        assert len(tests) >= 5
+        for name in tests:
+            getattr(kit(), name)()
+
+
+def test_the_example_works_without_being_installed(shrink, monkeypatch):
+    monkeypatch.setenv("FAIRBENCH_DISABLE_PLUGINS", "*")
+    scope: dict[str, object] = {}
+    exec(block("import shrink"), scope)
+    assert scope["method"].penalty == 2.0
