@@ -136,3 +136,20 @@ def counts_by_group(codes: IntArray, cells: int, protected: Protected, /) -> Flo
     flat = (np.arange(trials)[:, None] * cells + codes) * k + protected.groups
     counts = np.bincount(flat.ravel(), minlength=trials * cells * k)
     return counts.reshape(trials, cells, k).astype(np.float64)
+
+
+BINS = 5
+"""Quantile bins of targets and of predictions, wherever a metric conditions on them."""
+
+
+def varying(protected: Protected, /) -> FloatArray:
+    """The values of an attribute (n,).
+
+    Raises
+    ------
+    Undefined
+        Where they are all the same.
+    """
+    if np.ptp(protected.values) == 0:
+        raise Undefined(f"{protected.name} is the same on every row")
+    return protected.values

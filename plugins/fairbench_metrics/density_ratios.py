@@ -1,0 +1,108 @@
+"""Independence, separation and sufficiency as ratios of densities between two groups.
+
+Steinberg, Reid and O'Callaghan. Fairness measures for regression via probabilistic
+classification. 2020. Each density ratio is the ratio of the odds of a classifier of the group:
+r_ind = E[odds(ŷ)]/prior odds, r_sep = E[odds(y, ŷ)/odds(y)], r_suf = E[odds(y, ŷ)/odds(ŷ)].
+
+The classifier is arbitrary and can reorder models, hence two: logistic regression on
+standardised y and ŷ (scikit-learn's default objective), and shares of the groups in quantile
+bins, with one row's weight of prior in each cell. Deviations: with more than two groups each
+pair is taken alone; of all ordered pairs the ratio farthest from 1, in logarithms, is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from fairbench_metrics._common import (
+    BINS,
+    group_sizes,
+    over_trials,
+    quantile_bins,
+    standardised,
+)
+from fairbench_metrics._logistic import log_odds
+
+if TYPE_CHECKING:
+    from fairbench.dataset import FloatArray, Protected
+    from fairbench.metric import Metric
+
+Criterion = Literal["independence", "separation", "sufficiency"]
+Estimator = Callable[[Criterion, "FloatArray", "FloatArray", "FloatArray"], "FloatArray"]
+"""Mean density ratios (2, S) of label 1 to 0 and of 0 to 1: predictions, targets, labels."""
+
+
+def _logistic(
+    criterion: Criterion, prediction: FloatArray, target: FloatArray, label: FloatArray
+) -> FloatArray:
+    score = standardised(prediction)
+    truth = np.broadcast_to(standardised(target), score.shape)
+    if criterion == "independence":
+        odds = log_odds(score[:, None], label)
+        prior = np.log(label.sum() / (len(label) - label.sum()))
+        ratio = odds - prior
+    else:
+        odds = log_odds(np.stack([truth, score], axis=1), label)
+        given = truth[:1] if criterion == "separation" else score
+        ratio = odds - log_odds(given[:, None], label)
+    return np.stack([np.exp(ratio).mean(axis=-1), np.exp(-ratio).mean(axis=-1)])
+
+
+def _binned(
+    criterion: Criterion, prediction: FloatArray, target: FloatArray, label: FloatArray
+) -> FloatArray:
+    codes = quantile_bins(target, BINS) * BINS + quantile_bins(prediction, BINS)
+    flat = np.arange(len(codes))[:, None] * BINS * BINS + codes
+    size = len(codes) * BINS * BINS
+    rows = np.bincount(flat.ravel(), minlength=size)
+    ones = np.bincount(flat[:, label == 1].ravel(), minlength=size)
+    # (S, bins of y, bins of ŷ, label)
+    counts = np.stack([rows - ones, ones], axis=-1).reshape(-1, BINS, BINS, 2).astype(np.float64)
+    shares = np.array([1 - label.mean(), label.mean()])
+
+    def odds(cells: FloatArray) -> FloatArray:
+        weighted = cells + shares
+        ratio: FloatArray = weighted[..., 1] / weighted[..., 0]
+        return ratio
+
+    if criterion == "independence":
+        counts = counts.sum(axis=1, keepdims=True)
+        ratio = odds(counts) * shares[0] / shares[1]
+    else:
+        axis = 2 if criterion == "separation" else 1
+        ratio = odds(counts) / odds(counts.sum(axis=axis, keepdims=True))
+    weights = counts.sum(axis=-1) / len(label)
+    return np.stack([(weights * ratio).sum(axis=(1, 2)), (weights / ratio).sum(axis=(1, 2))])
+
+
+def _pairs(protected: Protected) -> Iterator[tuple[int, int]]:
+    group_sizes(protected)
+    yield from combinations(range(len(protected.labels)), 2)
+
+
+def _ratio(criterion: Criterion, estimate: Estimator) -> Metric:
+    @over_trials
+    def metric(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
+        ratios = []
+        for a, b in _pairs(protected):
+            rows = np.flatnonzero((protected.groups == a) | (protected.groups == b))
+            label = (protected.groups[rows] == b).astype(np.float64)
+            ratios.append(estimate(criterion, prediction[:, rows], target[rows], label))
+        table = np.concatenate(ratios)
+        farthest = np.abs(np.log(table)).argmax(axis=0)
+        values: FloatArray = np.take_along_axis(table, farthest[None], axis=0)[0]
+        return values
+
+    return metric
+
+
+independence_ratio_logistic = _ratio("independence", _logistic)
+separation_ratio_logistic = _ratio("separation", _logistic)
+sufficiency_ratio_logistic = _ratio("sufficiency", _logistic)
+independence_ratio_binned = _ratio("independence", _binned)
+separation_ratio_binned = _ratio("separation", _binned)
+sufficiency_ratio_binned = _ratio("sufficiency", _binned)
