@@ -23,6 +23,9 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "method": ("tradeoff",),
     "protocol": ("label", "selection"),
 }
+EMPTY: tuple[object, ...] = (None, "", [], {})
+LONG = 40
+"""Characters from which on an entry of a list gets a line of its own."""
 # What stands in the description already, under every kind of component.
 COMMON = ("name", "summary", "citation", "warning", "target", "api")
 
@@ -59,15 +62,19 @@ def _document(component: Component) -> dict[str, object]:
 
 
 def _details(component: Component) -> dict[str, Any]:
-    """What only this kind has: from its description, then from the target."""
+    """What only this kind has: from its description, then from the component at defaults."""
     description = component.description
     names = [name for name in description.__dataclass_fields__ if name not in (*COMMON, "kind")]
-    target = component.load()
-    return {name: getattr(description, name) for name in names} | {
-        name: getattr(target, name)
-        for name in ATTRIBUTES.get(component.kind, ())
-        if hasattr(target, name)
-    }
+    details = {name: getattr(description, name) for name in names}
+    wanted = ATTRIBUTES.get(component.kind, ())
+    # An instance, because an attribute may depend on the options; without one, the class.
+    required = any(option.default is REQUIRED for option in component.options())
+    source = component.load() if required or not wanted else component.build({})
+    for name in wanted:
+        value = getattr(source, name, None)
+        if not isinstance(value, property):
+            details[name] = value
+    return details
 
 
 def _option(option: Option) -> dict[str, object]:
@@ -89,8 +96,20 @@ def _print(component: Component) -> None:
     if warning := document.pop("warning"):
         click.secho(f"Warning: {warning}", fg="yellow")
     for name, value in document.items():
-        _section(name, plain(value))
+        _section(name, _told_once(plain(value), component))
     _options(component.options() if options else ())
+
+
+def _told_once(value: object, component: Component) -> object:
+    """A data card without what was printed above it, and what is only known of loaded rows."""
+    if not isinstance(value, Mapping):
+        return value
+    told = (component.description.warning, component.description.citation)
+    return {
+        key: item
+        for key, item in value.items()
+        if not (item and item in told) and (key, item) != ("rows", 0)
+    }
 
 
 def _options(options: tuple[Option, ...]) -> None:
@@ -103,22 +122,26 @@ def _options(options: tuple[Option, ...]) -> None:
 
 def _section(name: str, value: object) -> None:
     """A heading with one line per entry, or a single line; nothing where there is nothing."""
-    if value in (None, "", [], {}):
+    if value in EMPTY:
         return
     if not isinstance(value, Mapping):
         click.echo(f"{click.style(name, bold=True)}: {_text(value)}")
         return
     click.secho(f"\n{name}", bold=True)
     for key, item in value.items():
-        if item not in (None, "", [], {}):
+        if item in EMPTY:
+            continue
+        if isinstance(item, list) and any(len(_text(each)) > LONG for each in item):
+            click.echo("\n    - ".join([f"  {key}:", *map(_text, item)]))
+        else:
             click.echo(f"  {key}: {_text(item)}")
 
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {_within(v)}" for key, v in value.items() if v not in EMPTY)
     if isinstance(value, list):
-        return ", ".join(f"({_text(item)})" if _nested(item) else _text(item) for item in value)
+        return ", ".join(map(_within, value))
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -126,5 +149,5 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _nested(value: object) -> bool:
-    return isinstance(value, Mapping | list)
+def _within(value: object) -> str:
+    return f"({_text(value)})" if isinstance(value, Mapping | list) else _text(value)

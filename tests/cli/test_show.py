@@ -46,7 +46,8 @@ class Town(DatasetSource):
         title="A town",
         source="its archive",
         licence="CC BY 4.0",
-        caveats=("small", "old"),
+        caveats=("small", "old, and copied by hand from a ledger that was wet"),
+        warning="Do not trust it.",
     )
     roles = Roles(
         targets=("rent", "price"),
@@ -135,15 +136,26 @@ def test_method_as_json():
     assert len(document["provenance"]["sha256"]) == 64
 
 
+def test_tradeoff_that_depends_on_options(monkeypatch):
+    class Turned(Penalised):
+        @property
+        def tradeoff(self):
+            return Tradeoff("epsilon", (0.25,))
+
+    monkeypatch.setattr(sys.modules["toy_show"], "Penalised", Turned)
+    assert "name: epsilon" in show("method", "penalised")
+
+
 def test_dataset_with_card_and_roles():
     text = show("dataset", "toyland:town")
-    assert "Warning: Do not trust it." in text
+    assert text.count("Do not trust it.") == 1
+    assert "rows:" not in text
     for line in (
         "title: A town",
         "licence: CC BY 4.0",
-        "caveats: small, old",
+        "caveats:\n    - small\n    - old, and copied by hand from a ledger that was wet",
         "targets: rent, price",
-        "protected: sex: kind: binary, labels: 0: female, 1: male",
+        "protected: sex: (kind: binary, labels: (0: female, 1: male))",
         "cluster: household",
     ):
         assert f"\n  {line}\n" in text
