@@ -9,7 +9,7 @@ import time
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from fairbench.data.locate import sha256_lf
 
@@ -57,8 +57,17 @@ def _fetch(file: File, part: Path) -> None:
     import pooch
 
     whole = part.with_name("download")
-    with whole.open("wb") as stream:
-        pooch.HTTPDownloader(timeout=SILENCE_SECONDS)(file.url, _Bounded(stream), None)
+    responses: list[Any] = []
+    get = pooch.HTTPDownloader(
+        timeout=SILENCE_SECONDS,
+        hooks={"response": lambda response, **_: responses.append(response)},
+    )
+    try:
+        with whole.open("wb") as stream:
+            get(file.url, _Bounded(stream), None)
+    finally:
+        for response in responses:  # pooch leaves the connection of a failed download open
+            response.close()
     with whole.open("rb") as stream, part.open("wb") as target:
         bounded = _Bounded(target)
         if file.member:

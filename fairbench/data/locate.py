@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Found",
     "Place",
+    "absent",
     "cache_dir",
     "check_hash",
     "find",
@@ -105,15 +106,15 @@ def locate(file: File, /) -> Path:
     if found := find(file):
         return found.path
     if os.environ.get("FAIRBENCH_OFFLINE", "") not in {"", "0"}:
-        raise _absent(file, "FAIRBENCH_OFFLINE forbids downloading it")
+        raise absent(file, "FAIRBENCH_OFFLINE forbids downloading it")
     if not file.url:
-        raise _absent(file, "it cannot be downloaded")
+        raise absent(file, "it cannot be downloaded")
     from fairbench.data.download import DownloadError, download
 
     try:
         return download(file, cache_dir())
     except DownloadError as error:
-        raise _absent(file, str(error)) from error
+        raise absent(file, str(error)) from error
 
 
 def check_hash(path: Path, file: File) -> None:
@@ -147,14 +148,15 @@ def sha256_lf(path: Path, /) -> str:
     return sha.hexdigest()
 
 
-def _absent(file: File, why: str) -> DataError:
+def absent(file: File, why: str = "") -> DataError:
+    """What to say where no copy of `file` is at hand: which file to put into which folder."""
     places = search_path()
     searched = ", ".join(
         f"{p.folder} ({p.origin}{'' if p.folder.is_dir() else ', no such folder'})" for p in places
     )
     source = f" from {_origin(file)}" if file.url else ""
     return DataError(
-        f"file {file.name} was not found, and {why}",
+        f"file {file.name} was not found" + (f", and {why}" if why else ""),
         where=f"looked in {searched}",
         mend=f"put {file.name}{source} (SHA-256 {file.sha256} with LF newlines) "
         f"into {places[0].folder}",
