@@ -89,7 +89,7 @@ class MetricConformance(Conformance):
         values = groups + (rng.uniform(size=self.rows) if kind == "continuous" else 0.0)
         target = rng.normal(20.0, 5.0, self.rows) + 2.0 * groups
         # The error's spread and shift grow with the trial, more for one group than another.
-        size = np.array([0.5, 1.0, 2.0, 4.0])[:, None]
+        size = np.array([0.25, 0.5, 0.75, 1.25])[:, None]
         error = rng.normal(size=self.rows) * (1.0 + groups) + groups
         protected = Protected("group", kind, values.astype(np.float64), groups, labels)
         return target + size * error, target, protected
