@@ -1,0 +1,47 @@
+"""CSV: the tables for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fairbench.report import Documents, Reporter, View, gather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fairbench.analyze import Run
+
+__all__ = ["Csv"]
+
+# A cell that begins so is a formula to a spreadsheet; names in a run come from strangers.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Csv(Reporter):
+    """One file per table, the points of every trial first."""
+
+    def render(self, runs: Sequence[Run], view: View, /) -> Documents:
+        contents = gather(runs, view)
+        tables = {
+            "fronts": contents.fronts,
+            "averaged-fronts": contents.averages,
+            "summary": contents.summary,
+            "metrics": contents.measured,
+            "groups": contents.groups,
+            "trials": contents.trials,
+            "failures": contents.failures,
+        }
+        return {f"{name}.csv": _text(table) for name, table in tables.items()}
+
+
+def _text(table: pd.DataFrame) -> str:
+    words = table.select_dtypes(exclude=["number", "bool"]).columns
+    harmless = table.assign(**{name: table[name].map(_harmless) for name in words})
+    return str(harmless.to_csv(index=False, lineterminator="\n"))
+
+
+def _harmless(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -1,0 +1,55 @@
+"""JSON: one document for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fairbench.report import Contents, Documents, Reporter, View, gather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fairbench.analyze import Run
+
+__all__ = ["Json", "document"]
+
+
+@dataclass(frozen=True)
+class Json(Reporter):
+    """Run folders, each method's summary, every front point, and what went wrong."""
+
+    def render(self, runs: Sequence[Run], view: View, /) -> Documents:
+        text = json.dumps(document(gather(runs, view)), indent=2, ensure_ascii=False)
+        return {"report.json": text + "\n"}
+
+
+def document(contents: Contents, /) -> dict[str, Any]:
+    """The report in the types of JSON; what is not known is null."""
+    fronts = contents.fronts
+    diverged = contents.diverged.drop(columns=["chunk", "epochs"])
+    return {
+        "title": contents.title,
+        "axes": {"error": contents.axes.error, "disparity": contents.axes.disparity},
+        "runs": [_run(run) for run in contents.runs],
+        "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
+        "summary": _records(contents.summary),
+        "fronts": _records(fronts[fronts["front"]].drop(columns="front")),
+        "averaged_fronts": _records(contents.averages),
+        "failures": _records(contents.failures),
+        "diverged": _records(diverged),
+        "remarks": list(contents.remarks),
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    names = ("title", "id", "command", "protocol", "versions", "machine", "progress")
+    return {"folder": str(run.path), **{name: run.manifest[name] for name in names}}
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    # to_json rather than to_dict: NaN becomes null and NumPy's types plain ones.
+    records: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return records
