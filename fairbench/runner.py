@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fairbench.errors import FairbenchError, RunFolderError, StudyError
+from fairbench.errors import RunFolderError, StudyError
 from fairbench.execute import Executor, Job, Limits, Outcome, Shared
 from fairbench.provenance import describe
 from fairbench.store import Rows, RunFolder

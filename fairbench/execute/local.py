@@ -24,7 +24,7 @@ def _begin(shared: Shared) -> None:
     """Prepare a worker: one thread, and Ctrl-C left to the driver."""
     import torch
 
-    global _shared  # noqa: PLW0603  a worker is a process of its own
+    global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)

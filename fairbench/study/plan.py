@@ -163,7 +163,7 @@ def _arm(
     instance = component.build(options)
     if not isinstance(instance, Method):
         raise StudyError(f"{spec.name!r} is no Method", where=component.qualified)
-    training = training_of(protocol.training(dataset.name), study.training, where="study")
+    training = training_of(protocol.training(dataset.name), study.training)
     tradeoff = instance.tradeoff
     values: tuple[float | None, ...] = (None,)
     if tradeoff is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
@@ -148,12 +148,16 @@ class Study(BaseModel):
         return hashlib.sha256("\x1f".join([trained, *more]).encode()).hexdigest()
 
 
-def validated(values: Mapping[str, Any], /, where: str) -> Study:
-    """A study from plain values; pydantic's complaints become one message a user can act on."""
+def validated(values: Mapping[str, Any], /, locate: Callable[[Sequence[str | int]], str]) -> Study:
+    """A study from plain values; pydantic's complaints become one message a user can act on.
+
+    `locate` says where the key at a path stands: in which file and line, or behind which flag.
+    """
     try:
-        return Study(**values)
+        study = Study(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        where = locate(first["loc"])
         path = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function"))
         if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             key = str(first["loc"][-1])
@@ -165,6 +169,8 @@ def validated(values: Mapping[str, Any], /, where: str) -> Study:
                 f"{path!r} is missing", where=where, mend="name at least one"
             ) from None
         raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
+    training_of(Training(), study.training, locate)
+    return study
 
 
 def _complaint(path: str, first: Mapping[str, Any]) -> str:
@@ -184,15 +190,25 @@ def _siblings(loc: tuple[int | str, ...]) -> list[str]:
     return list(Study.model_fields)
 
 
-def training_of(base: Training, overrides: Mapping[str, Any], /, where: str) -> Training:
+def training_of(
+    base: Training,
+    overrides: Mapping[str, Any],
+    /,
+    locate: Callable[[Sequence[str | int]], str] = lambda path: ".".join(map(str, path)),
+) -> Training:
     """`base` with the user's own settings, validated."""
     known = {f.name for f in fields(Training)}
     for key in overrides:
         if key not in known:
-            raise StudyError(f"unknown key 'training.{key}'", where=where, mend=near(key, known))
+            raise StudyError(
+                f"unknown key 'training.{key}'",
+                where=locate(("training", key)),
+                mend=near(key, known),
+            )
     try:
         return TypeAdapter(Training).validate_python({**asdict(base), **overrides})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, ("training", *first["loc"])))
+        where = locate(("training", *first["loc"]))
         raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None

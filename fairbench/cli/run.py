@@ -1,0 +1,135 @@
+"""`fairbench run`: train methods on datasets and report their fronts."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fairbench.cli._common import registry_for
+
+if TYPE_CHECKING:
+    from fairbench.analyze import Run
+    from fairbench.plugins import Registry
+
+__all__ = ["command"]
+
+POSITIVE = click.IntRange(min=1)
+
+
+@click.command("run")
+@click.option("-m", "--method", "methods", multiple=True, help="Method; repeatable.")
+@click.option(
+    "-d",
+    "--dataset",
+    "datasets",
+    multiple=True,
+    help="Dataset, or a CSV or Parquet file; repeatable.",
+)
+@click.option("--config", type=click.Path(path_type=Path), help="Study in TOML; flags override it.")
+@click.option("--protocol", help="honest (default), paper, or another that is installed.")
+@click.option("--seeds", type=POSITIVE, help="Number of seeds, each with its own split (5).")
+@click.option("--splits", type=POSITIVE, help="Train every seed on each of this many splits.")
+@click.option("--entropy", type=click.IntRange(min=0), help="Root of all randomness (0).")
+@click.option(
+    "--tradeoff",
+    multiple=True,
+    metavar="[METHOD=]GRID",
+    help="Trade-off values: 0.1:5.0:0.1 or a comma list.",
+)
+@click.option(
+    "--set",
+    "assign",
+    multiple=True,
+    metavar="METHOD.OPTION=VALUE",
+    help="Option of a method, of the protocol (protocol.OPTION) or of training (training.FIELD).",
+)
+@click.option("--target", "targets", multiple=True, help="Column to predict; repeatable.")
+@click.option("--protected", multiple=True, help="Protected attribute; repeatable.")
+@click.option(
+    "--features", metavar="LIST", help="+column adds, -column removes, bare names replace."
+)
+@click.option("--cluster", help="Column whose equal values belong together.")
+@click.option("--bins", type=click.IntRange(min=2), help="Groups of a continuous attribute (2).")
+@click.option("--epochs", type=POSITIVE, help="Passes over the training rows.")
+@click.option("--batch-size", type=POSITIVE, help="Rows per step.")
+@click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
+@click.option("--metric", "metrics", multiple=True, help="Compute only these; repeatable.")
+@click.option("--error", help="Error metric of the fronts (rmse).")
+@click.option("--disparity", help="Disparity metric of the fronts (rmse-disparity).")
+@click.option("--baseline", help="Method to compare with (single-task).")
+@click.option("--no-baseline", is_flag=True, help="Add no baseline.")
+@click.option("--name", help="Name of the study.")
+@click.option("--jobs", type=POSITIVE, help="Chunks trained at once (one per core).")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--executor", help="Where chunks are trained: local, serial, or a plugin's.")
+@click.option(
+    "--chunk-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Longest time one chunk may take.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/STUDY-HASH).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def command(ctx: click.Context, **flags: Any) -> None:
+    """Train methods on datasets and report their fronts.
+
+    Run the same command again to continue where it was stopped.
+    """
+    from fairbench.cli._flags import study_keys
+    from fairbench.cli._progress import Live
+    from fairbench.errors import StudyError
+    from fairbench.runner import Interrupted, failed_trials, run
+    from fairbench.study import read_study
+    from fairbench.toml import load
+
+    registry = registry_for(ctx)
+    config: Path | None = flags["config"]
+    filed = load(config) if config is not None else {}
+    if flags["features"]:
+        flags["features"] = [part.strip() for part in flags["features"].split(",")]
+    keys = study_keys(flags, filed)
+    for needed in ("methods", "datasets"):
+        if needed not in keys and needed not in filed:
+            raise StudyError(
+                f"no {needed[:-1]} was named",
+                where="fairbench run",
+                mend=f"add --{needed[:-1]} NAME; `fairbench list {needed}` shows them",
+            )
+    study = read_study(config, keys)
+    try:
+        result = run(
+            study,
+            out=flags["out"],
+            jobs=flags["jobs"],
+            device=flags["device"],
+            executor=flags["executor"],
+            chunk_seconds=flags["chunk_seconds"],
+            command=shlex.join(["fairbench", *sys.argv[1:]]),
+            progress=Live(),
+            registry=registry,
+        )
+    except Interrupted as stop:
+        click.echo(f"\nStopped: {stop}\nRun the same command again to continue.", err=True)
+        ctx.exit(130)
+    _show(registry, result, as_json=flags["as_json"])
+    if failed := failed_trials(result):
+        click.echo(f"{failed} trials failed; see the report.", err=True)
+        ctx.exit(1)
+
+
+def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
+    """Write the HTML report into the run folder, and the result to standard output."""
+    from fairbench.report import View
+    from fairbench.store import write_bytes
+
+    page = registry.find("reporter", "html").build({}).render([result], View())
+    for name, content in page.items():
+        text = content if isinstance(content, bytes) else content.encode()
+        write_bytes(result.path / name, text)
+    shown = registry.find("reporter", "json" if as_json else "terminal").build({})
+    click.echo(next(iter(shown.render([result], View()).values())))
+    click.echo(f"Report: {result.path / next(iter(page))}", err=True)
