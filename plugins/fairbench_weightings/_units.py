@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from fairbench_weightings._gramian import cosines
 from fairbench_weightings._solve import MOST_TASKS, solve
 
 if TYPE_CHECKING:
@@ -14,15 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_TASKS", "equal_cosines"]
 
-_RIDGE = 1e-12  # dependent gradients have no such direction; this keeps the answer finite
+_CUTOFF = 1e-14  # square of the eigenvalue of C below which a direction counts as none
 
 
-def equal_cosines(gramian: Tensor, norms: Tensor, /) -> Tensor:
-    """V = C⁻¹1 (..., T) of the cosines C: Σ v_t g_t/n_t has the same cosine to every gradient.
+def equal_cosines(c: Tensor, /) -> Tensor:
+    """Coefficients v = C⁺1 (..., T): Σ v_t g_t/n_t is at equal angles to every g_t.
 
-    A zero gradient counts as orthogonal to all others.
+    Dependent gradients may have no such direction; then v is that of least squares. Computed as
+    (C² + ε)⁻¹C1, which is the pseudo-inverse up to ε, for cosines C (..., T, T) in float64.
     """
-    c = cosines(gramian, norms).double()
     eye = torch.eye(c.shape[-1], dtype=c.dtype, device=c.device)
-    ones = torch.ones_like(c[..., :1])
-    return solve(c + _RIDGE * eye, ones).squeeze(-1).to(gramian.dtype)
+    return solve(c @ c + _CUTOFF * eye, c.sum(-1, keepdim=True)).squeeze(-1)

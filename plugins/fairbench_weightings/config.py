@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
+
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import cosines, norms, require_tasks, tiny, where_positive
+from fairbench_weightings._gramian import cosines, norms, require_tasks, where_positive
 from fairbench_weightings._units import MOST_TASKS, equal_cosines
 
 if TYPE_CHECKING:
@@ -18,14 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ConFIG"]
 
+_NONE = 1e-6  # vᵀCv below this: the gradients cancel, and have no common direction
+
 
 @dataclass(frozen=True)
 class ConFIG(Weighting):
     """d = (Σ g_t·u) u, u the unit vector along U⁺1, U the unit gradients (Liu et al. 2024).
 
     u lies in the span of the gradients, so that d is a weighting: for two tasks
-    w_t = (n₁ + n₂)/(2n_t), for more w_t = v_t/n_t · Σ_s n_s(Cv)_s/vᵀCv with v = C⁻¹1 and C the
-    cosines. Zero gradients are left out of U and have weight 1.
+    w_t = (n₁ + n₂)/(2n_t), for more w_t = v_t/n_t · Σ_s n_s(Cv)_s/vᵀCv with v = C⁺1 and C the
+    cosines. Zero gradients are left out of U and have weight 1; where the others cancel, d = 0.
     """
 
     needs: ClassVar[Needs] = "gramian"
@@ -49,8 +53,10 @@ class ConFIG(Weighting):
         if n.shape[-1] == 2:
             share = n.sum(-1, keepdim=True) / present.sum(-1, keepdim=True)
             return where_positive(n, share / n), step.state
-        v = equal_cosines(step.gramian, n) * present
-        projected = (cosines(step.gramian, n) @ v[..., None]).squeeze(-1) * present
-        square = (v * projected).sum(-1, keepdim=True)
-        length = (n * projected).sum(-1, keepdim=True) / square.clamp_min(tiny(n))
-        return where_positive(n, v / n * length), step.state
+        c = cosines(step.gramian, n).double()
+        v = equal_cosines(c) * present
+        projected = (c @ v[..., None]).squeeze(-1) * present
+        square = (v * projected).sum(-1, keepdim=True)  # at least 1 where all cosines are equal
+        length = (n * projected).sum(-1, keepdim=True) / square
+        scaled = torch.where(square > _NONE, v / n * length, 0.0)
+        return where_positive(n, scaled.to(n.dtype)), step.state

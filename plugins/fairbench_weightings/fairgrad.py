@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FairGrad"]
 
-_NEWTON_STEPS = 8
-_LARGEST_LOG = 40.0  # keeps exponentials finite in float32
+_NEWTON_STEPS = 6  # with these the error is rounding, for norms 10⁶ apart and α from 0.2 to 10
 
 
 @dataclass(frozen=True)
@@ -60,32 +59,33 @@ class FairGrad(Weighting):
         n = norms(step.gramian)
         c = cosine(step.gramian, n)
         logs = n.clamp_min(tiny(n)).log()
-        ratio = _log_ratio(c, (1 - power) * (logs[..., 0] - logs[..., 1]), power)
-        ratios = torch.stack([ratio, -ratio], dim=-1).clamp(-_LARGEST_LOG, _LARGEST_LOG).exp()
-        gain = (1 + c[..., None] * ratios).clamp_min(torch.finfo(n.dtype).eps)
+        gains = _log_gains(c, (1 - power) * (logs[..., 0] - logs[..., 1]), power)
         # With w_t = a_t/n_t, equation t reads n_t a_t gain_t = (a_t/n_t)^(-1/α).
-        scaled = ((power - 1) * logs - gain.log()) / (1 + power)
+        scaled = ((power - 1) * logs - gains) / (1 + power)
         return where_positive(n, (scaled - logs).exp()), step.state
 
 
-def _log_ratio(c: Tensor, offset: Tensor, power: float) -> Tensor:
-    """T = log(a₂/a₁) with ``offset + φ_c(t) = t·power``, φ_c(t) = log((1 + c eᵗ)/(eᵗ + c)).
+def _log_gains(c: Tensor, offset: Tensor, power: float) -> Tensor:
+    """Logarithms (..., 2) of 1 + c·a₂/a₁ and 1 + c·a₁/a₂.
 
-    For c < 0 the unknown is y = φ_c(t) instead, of which t = φ_{-c}(y). Either way the equation
-    is ``p·x - q·φ_{|c|}(x) = r``, increasing, and concave on the side of 0 where its root is, so
+    t = log(a₂/a₁) solves ``offset + φ_c(t) = t·power``, φ_c(t) = log((1 + c eᵗ)/(eᵗ + c)). For
+    c < 0 the unknown is y = φ_c(t) instead, of which t = φ_{-c}(y). Either way the equation is
+    ``p·x - q·φ_{|c|}(x) = r``, increasing, and concave on the side of 0 where its root is, so
     that Newton's steps from 0 approach the root from one side.
     """
-    opposed = c < 0
-    one = torch.ones_like(c)
+    opposed, one = c < 0, torch.ones_like(c)
     p, q = torch.where(opposed, one, power), torch.where(opposed, power, one)
     r = torch.where(opposed, -offset, offset)
     log_c = c.abs().log()
     x = torch.zeros_like(c)
     for _ in range(_NEWTON_STEPS):
-        slope = torch.sigmoid(x + log_c) - torch.sigmoid(x - log_c)
-        x = x - (p * x - q * _phi(x, log_c) - r) / (p - q * slope)
-    return torch.where(opposed, _phi(x, log_c), x)
+        ahead, behind = _softplus(log_c + x), _softplus(log_c - x)
+        slope = torch.sigmoid(log_c + x) + torch.sigmoid(log_c - x) - 1
+        x = x - (p * x - q * (ahead - behind - x) - r) / (p - q * slope)
+    both = _softplus(log_c[..., None] + torch.stack([x, -x], dim=-1))
+    sine = (1 - c.square()).clamp_min(torch.finfo(c.dtype).eps).log()[..., None]
+    return torch.where(opposed[..., None], sine - both.flip(-1), both)
 
 
-def _phi(x: Tensor, log_c: Tensor) -> Tensor:
-    return torch.logaddexp(torch.zeros_like(x), x + log_c) - torch.logaddexp(x, log_c)
+def _softplus(x: Tensor) -> Tensor:
+    return torch.nn.functional.softplus(x, threshold=40)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import norms, require_tasks, tiny
+from fairbench_weightings._gramian import cosines, norms, require_tasks, tiny
 from fairbench_weightings._units import MOST_TASKS, equal_cosines
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["ImpartialGradient"]
 class ImpartialGradient(Weighting):
     """Σw = 1 with d·g_t/n_t the same for all tasks (Liu et al. 2021).
 
-    Closed form for two tasks, w = (n₂, n₁)/(n₁ + n₂). For more, w_t ∝ (C⁻¹1)_t/n_t with C the
+    Closed form for two tasks, w = (n₂, n₁)/(n₁ + n₂). For more, w_t ∝ (C⁺1)_t/n_t with C the
     cosines: weights may be negative, as in the paper. Where all gradients but one are zero, that
     one has weight 0; where no gradient has any length, w_t = 1/T.
     """
@@ -48,9 +48,14 @@ class ImpartialGradient(Weighting):
         assert step.gramian is not None
         n = norms(step.gramian)
         tasks = n.shape[-1]
-        share = n.flip(-1) if tasks == 2 else equal_cosines(step.gramian, n) * _others(n)
+        share = n.flip(-1) if tasks == 2 else _share(step.gramian, n)
         total = share.sum(-1, keepdim=True)
         return torch.where(total != 0, share / total, 1 / tasks), step.state
+
+
+def _share(gramian: Tensor, n: Tensor) -> Tensor:
+    """The weights (..., T) up to a factor."""
+    return equal_cosines(cosines(gramian, n).double()).to(n.dtype) * _others(n)
 
 
 def _others(n: Tensor) -> Tensor:

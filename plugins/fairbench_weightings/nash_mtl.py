@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NashMTL"]
 
-_NEWTON_STEPS = 25  # from the start used, 12 reach 1e-9 on random cosines of 3 tasks
+_NEWTON_STEPS = 20  # solve 20,000 random problems each of 3, 4 and 6 tasks to 1e-8
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""Zero, equal, collinear and opposed gradients; tiny and huge ones; the numbering of tasks."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from fairbench_weightings import fairbench_weightings
+
+GRAMIAN_RULES = [
+    "mgda", "pcgrad", "gradvac", "cagrad", "imtl-g", "nash-mtl", "fairgrad", "aligned-mtl",
+    "upgrad", "dualproj", "config", "gradnorm",
+]  # fmt: skip
+GENERAL = [n for n in GRAMIAN_RULES if n not in {"gradvac", "fairgrad", "aligned-mtl"}]
+# How weights answer to gradients scaled by s: w(s) = w(1)·s^degree.
+DEGREES = {"nash-mtl": -1.0, "fairgrad": -4 / 3}
+ROOT = math.sqrt(2)
+
+# Documented answers in docs/weightings.md. Gradients are multiples (a, b) of one unit vector.
+LINES = {
+    "all zero": (0.0, 0.0),
+    "second zero": (2.0, 0.0),
+    "equal": (2.0, 2.0),
+    "collinear": (4.0, 1.0),
+    "opposed": (2.0, -2.0),
+}
+ANSWERS = {
+    "mgda": [(0.5, 0.5), (0, 1), (0.5, 0.5), (0, 1), (0.5, 0.5)],
+    "pcgrad": [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2)],
+    "gradvac": [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2)],
+    "cagrad": [(0.5, 0.5), (0.5, 0.5), (0.5, 1), (0.5, 1.75), (0.5, 0.5)],
+    "imtl-g": [(0.5, 0.5), (0, 1), (0.5, 0.5), (0.2, 0.8), (0.5, 0.5)],
+    "nash-mtl": [(1, 1), (0.5, 1), (0.5 / ROOT, 0.5 / ROOT), (0.25 / ROOT, 1 / ROOT), None],
+    "fairgrad": [
+        (1, 1), (2 ** (-4 / 3), 1), (0.25, 0.25), (80 ** (-2 / 3), 16 * 80 ** (-2 / 3)), None,
+    ],
+    "aligned-mtl": [(1, 1), (1, 0), (1, 1), (20 / 17, 5 / 17), (0, 0)],
+    "upgrad": [(0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (1, 1)],
+    "dualproj": [(0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (0.5, 0.5), (0.5, 0.5)],
+    "config": [(1, 1), (1, 1), (1, 1), (0.625, 2.5), (1, 1)],
+    "gradnorm": [(1, 1)] * 5,
+}  # fmt: skip
+
+
+def on_a_line(kind, dtype=torch.float64):
+    return torch.tensor(LINES[kind], dtype=dtype)[:, None] * torch.tensor([0.6, 0.8], dtype=dtype)
+
+
+def test_every_gramian_rule_has_documented_answers():
+    offered = {d.name for d in fairbench_weightings()}
+    assert set(ANSWERS) == set(GRAMIAN_RULES) <= offered
+
+
+@pytest.mark.parametrize("kind", LINES)
+@pytest.mark.parametrize("name", GRAMIAN_RULES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_documented_answers(name, kind, dtype, weigh):
+    gradients = on_a_line(kind, dtype)
+    weights = weigh(name, gradients @ gradients.mT)
+    assert torch.isfinite(weights).all()
+    expected = ANSWERS[name][list(LINES).index(kind)]
+    if expected is not None:
+        assert weights.tolist() == pytest.approx(list(map(float, expected)), rel=2e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["nash-mtl", "fairgrad"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_opposed_gradients_cancel_where_no_solution_exists(name, dtype, weigh):
+    gradients = on_a_line("opposed", dtype)
+    weights = weigh(name, gradients @ gradients.mT)
+    direction = (weights[:, None] * gradients).sum(0)
+    assert direction.norm() < 2e-2 * weights.max() * gradients.norm()
+
+
+@pytest.mark.parametrize("tasks", [3, 4])
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_dependent_gradients_of_many_tasks_are_finite(name, tasks, rank, weigh, draw):
+    gradients = draw(20, tasks)[..., :rank] @ draw(20, tasks, seed=1)[..., :rank, :]
+    gradients[10:, 0] = 0.0
+    assert torch.isfinite(weigh(name, gradients @ gradients.mT)).all()
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e6])
+@pytest.mark.parametrize("tasks", [2, 3])
+@pytest.mark.parametrize("name", GRAMIAN_RULES)
+def test_small_losses_behave_as_large_ones(name, tasks, scale, weigh, draw):
+    if tasks > 2 and name not in GENERAL:
+        return
+    gradients = draw(50, tasks)
+    gramian = gradients @ gradients.mT
+    expected = weigh(name, gramian) * scale ** DEGREES.get(name, 0.0)
+    found = weigh(name, gramian * scale**2)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * expected.max().item())
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e6])
+@pytest.mark.parametrize("name", GRAMIAN_RULES)
+def test_single_precision_agrees_with_double(name, scale, weigh, draw):
+    gradients = draw(50, 2) * scale
+    exact = weigh(name, gradients @ gradients.mT)
+    rounded = gradients.float()
+    found = weigh(name, rounded @ rounded.mT).double()
+    torch.testing.assert_close(
+        found / exact.abs().max(), exact / exact.abs().max(), rtol=1e-3, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 4])
+@pytest.mark.parametrize("name", GRAMIAN_RULES)
+def test_numbering_of_tasks_does_not_matter(name, tasks, weigh, draw):
+    if tasks > 2 and name not in GENERAL:
+        return
+    gradients = draw(30, tasks, seed=2)
+    order = torch.tensor([2, 0, 3, 1])[torch.tensor([2, 0, 3, 1]) < tasks]
+    plain = weigh(name, gradients @ gradients.mT)
+    moved = gradients[:, order]
+    found = weigh(name, moved @ moved.mT)
+    torch.testing.assert_close(found, plain[:, order], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", GRAMIAN_RULES)
+def test_one_trial_cannot_disturb_another(name, weigh, draw):
+    gradients = draw(4, 2)
+    gramian = gradients @ gradients.mT
+    spoilt = gramian.clone()
+    spoilt[1] = float("nan")
+    found = weigh(name, spoilt)
+    assert torch.equal(found[[0, 2, 3]], weigh(name, gramian)[[0, 2, 3]])

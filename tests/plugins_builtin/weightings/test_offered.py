@@ -1,0 +1,120 @@
+"""What the plugin offers: every rule conforms, is documented, and is listed without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fairbench.errors import StudyError
+from fairbench.plugins import load
+from fairbench.plugins.conformance import WeightingConformance
+from fairbench_weightings import fairbench_weightings
+
+NAMES = [description.name for description in fairbench_weightings()]
+TWO_TASKS_ONLY = {"static", "gradvac", "fairgrad", "aligned-mtl"}
+GRAMIAN = [name for name in NAMES if load().find("weighting", name).load().needs == "gramian"]
+MOST_TASKS = {"gradvac": 2, "fairgrad": 2, "aligned-mtl": 2, "pcgrad": 4}
+
+for _name in NAMES:
+    globals()[f"Test_{_name}"] = type(
+        f"Test_{_name}",
+        (WeightingConformance,),
+        {
+            "component": _name,
+            "options": {"loss_weights": (0.5, 2.0)} if _name == "static" else {},
+            "tasks": (2,) if _name in TWO_TASKS_ONLY else (2, 3),
+        },
+    )
+
+
+def test_the_rules_offered():
+    assert len(NAMES) == len(set(NAMES)) == 21
+
+
+def test_listing_imports_no_torch():
+    code = (
+        "import sys, fairbench_weightings as w; list(w.fairbench_weightings());"
+        "sys.exit(bool({'torch', 'numpy', 'pandas', 'sklearn'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_rule_is_documented():
+    page = Path(__file__).parents[3] / "docs" / "weightings.md"
+    text = page.read_text(encoding="utf-8")
+    missing = [name for name in NAMES if f"| `{name}` |" not in text]
+    assert not missing
+    undescribed = [name for name in NAMES if f"### `{name}`" not in text]
+    assert not undescribed
+
+
+def test_every_option_is_documented_with_its_default():
+    page = Path(__file__).parents[3] / "docs" / "weightings.md"
+    sections = page.read_text(encoding="utf-8").split("### ")
+    for name in NAMES:
+        section = next(part for part in sections if part.startswith(f"`{name}`"))
+        for option in load().find("weighting", name).options():
+            assert option.doc, f"{name}.{option.name} has no docstring"
+            assert f"`{option.name}`" in section
+            if name != "static":
+                assert f"`{option.name}` = {option.default}" in section
+
+
+@pytest.mark.parametrize("name", [name for name in GRAMIAN if name != "gradnorm"])
+def test_too_many_or_too_few_tasks_are_refused(name, rule):
+    most = MOST_TASKS.get(name, 6)
+    rule(name).initial_state(2)
+    rule(name).initial_state(most)
+    for tasks in (1, most + 1):
+        with pytest.raises(StudyError, match=f"{name}.*{tasks}"):
+            rule(name).initial_state(tasks)
+
+
+@pytest.mark.parametrize("name", GRAMIAN)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_keep_the_dtype(name, dtype, weigh, draw):
+    gradients = draw(4, 2).to(dtype)
+    assert weigh(name, gradients @ gradients.mT).dtype == dtype
+
+
+@pytest.mark.parametrize("name", GRAMIAN)
+def test_rules_trace_under_vmap(name, rule, step, draw):
+    """Data-dependent control flow or a wait for values would not trace."""
+    gradients = draw(5, 2)
+    gramian = gradients @ gradients.mT
+    one = rule(name)
+
+    def single(g):
+        return one.weights(step(one, gramian=g))[0]
+
+    stacked = one.weights(step(one, gramian=gramian))[0]
+    torch.testing.assert_close(torch.func.vmap(single)(gramian), stacked)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("tasks", [2, 3])
+@pytest.mark.parametrize("name", GRAMIAN)
+def test_rules_run_inside_a_captured_graph(name, tasks, rule, step, draw):
+    if tasks > MOST_TASKS.get(name, 6):
+        return
+    one = rule(name)
+    first, second = draw(8, tasks).cuda(), draw(8, tasks, seed=1).cuda()
+    gramian = first @ first.mT
+    state = {k: v.cuda().double().expand(8, *v.shape) for k, v in one.initial_state(tasks).items()}
+    held = step(one, gramian=gramian, state=state)
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        one.weights(held)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        weights, _ = one.weights(held)
+    gramian.copy_(second @ second.mT)
+    graph.replay()
+    expected = one.weights(step(one, gramian=second @ second.mT, state=state))[0]
+    torch.testing.assert_close(weights, expected)
