@@ -176,18 +176,19 @@ def _quantile_groups(
             where=table.where,
             mend="lower bins" if bins > 2 else "choose an attribute whose median splits the rows",
         )
-    cuts = _distinct([float(edge) for edge in edges])
+    cuts = _shown(edges, values, groups)
     middle = [f"{low} < {name} ≤ {high}" for low, high in pairwise(cuts)]
     return groups, (f"{name} ≤ {cuts[0]}", *middle, f"{name} > {cuts[-1]}")
 
 
-def _distinct(edges: Sequence[float]) -> list[str]:
-    """Edges in the fewest digits, at least 6, that tell them apart."""
+def _shown(edges: FloatArray, values: FloatArray, groups: IntArray) -> list[str]:
+    """Edges in the fewest digits, at least 6, that still put every row into its group."""
     for digits in range(6, 17):
         shown = [f"{edge:.{digits}g}" for edge in edges]
-        if len(set(shown)) == len(edges):
+        rounded = np.array(shown, dtype=np.float64)
+        if (np.searchsorted(rounded, values, side="left") == groups).all():
             return shown
-    return [repr(edge) for edge in edges]
+    return [repr(float(edge)) for edge in edges]
 
 
 def _text_error(what: str, column: Column, table: Table, mend: str) -> DataError:

@@ -102,5 +102,4 @@ class CommunitiesCrime(DatasetSource):
             header=None,
             names=COLUMNS,
             na_values="?",
-            float_precision="round_trip",
         )

@@ -55,4 +55,4 @@ class Boston(DatasetSource):
         import pandas as pd
 
         with files("fairbench_paper").joinpath("boston.csv").open(encoding="utf-8") as stream:
-            return pd.read_csv(stream, float_precision="round_trip")
+            return pd.read_csv(stream)

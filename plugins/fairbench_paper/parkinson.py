@@ -64,4 +64,4 @@ class Parkinson(DatasetSource):
         """5,875 × 22, as published."""
         import pandas as pd
 
-        return pd.read_csv(locate(self.files[0]), float_precision="round_trip")
+        return pd.read_csv(locate(self.files[0]))
