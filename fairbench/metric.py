@@ -28,10 +28,11 @@ class Metric(Protocol):
         Raises
         ------
         Undefined
-            Where the value does not exist on these rows, with the reason.
+            Where no trial has a value on these rows, with the reason. Where some have, the
+            others are NaN; the core asks for the reason by calling with one of these alone.
         """
         ...
 
 
-class Undefined(FairbenchError):
+class Undefined(FairbenchError):  # noqa: N818 - a state of the data, not a fault
     """A metric has no value on these rows; recorded as NaN with this reason."""

@@ -214,13 +214,18 @@ def _dependence() -> Iterator[MetricDescription]:
     giuliani = "Giuliani, Misino and Lombardi. Generalized disparate impact. ICML 2023"
     mary = "Mary, Calauzènes and El Karoui. Fairness-aware learning. ICML 2019"
     yield _disparity(
-        "hgr", "hgr-kde", "Maximal correlation of prediction and group, by kernel densities", mary
+        "hgr",
+        "hgr-kde",
+        "Maximal correlation of prediction and group, by kernel densities",
+        mary,
+        smallest=DISTRIBUTION,
     )
     yield _disparity(
         "hgr",
         "hgr-polynomial",
         "Maximal correlation of prediction and group, by polynomials of degree 5",
         giuliani,
+        smallest=DISTRIBUTION,
     )
     yield _disparity(
         "hgr",
@@ -228,6 +233,7 @@ def _dependence() -> Iterator[MetricDescription]:
         "Maximal correlation by polynomials, times σ(ŷ)/σ(A)",
         giuliani,
         unit="target",
+        smallest=DISTRIBUTION,
         takes=("binary", "continuous"),
     )
     yield _disparity(
@@ -235,18 +241,21 @@ def _dependence() -> Iterator[MetricDescription]:
         "distance-correlation",
         "Correlation of distances in prediction with distances in the attribute",
         "Székely, Rizzo and Bakirov. Annals of Statistics 2007",
+        smallest=DISTRIBUTION,
     )
     yield _disparity(
         "hsic",
         "hsic",
         "Hilbert–Schmidt independence criterion with Gaussian kernels",
         "Gretton et al. Measuring statistical dependence. ALT 2005",
+        smallest=DISTRIBUTION,
     )
     yield _disparity(
         "hsic",
         "cka",
         "HSIC normalised: centered kernel alignment",
         "Kornblith et al. Similarity of neural network representations revisited. ICML 2019",
+        smallest=DISTRIBUTION,
     )
 
 

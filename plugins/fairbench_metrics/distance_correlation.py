@@ -108,7 +108,7 @@ def distance_correlation(
     own = _centred(squares, distances @ distances, distances.sum() ** 2, n)
     scale = np.sqrt(np.maximum(variance, 0) * own)
     varies = (np.ptp(prediction, axis=-1) > 0) & (scale > 0)
-    ratio = np.divide(covariance, scale, out=np.zeros_like(total), where=varies)
+    ratio: FloatArray = np.divide(covariance, scale, out=np.zeros_like(total), where=varies)
     return np.sqrt(np.clip(ratio, 0.0, 1.0))
 
 

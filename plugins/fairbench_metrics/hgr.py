@@ -63,14 +63,15 @@ def hgr_polynomial(
     else:
         functions = one_hot(protected) / np.sqrt(group_sizes(protected) / len(target))
     correlations = _polynomials(prediction) @ functions / len(target)
-    largest = np.linalg.svd(correlations, compute_uv=False)[:, 0]
-    return np.minimum(largest, 1.0, dtype=np.float64)
+    largest: FloatArray = np.linalg.svd(correlations, compute_uv=False)[:, 0]
+    values: FloatArray = np.minimum(largest, 1.0)
+    return values
 
 
 @over_trials
 def gedi(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
     """Generalised disparate impact (Giuliani et al. 2023): HGR · σ(ŷ)/σ(A), by polynomials."""
-    scale = prediction.std(axis=-1) / varying(protected).std()
+    scale: FloatArray = prediction.std(axis=-1) / varying(protected).std()
     return scale * hgr_polynomial(prediction, target, protected)
 
 
