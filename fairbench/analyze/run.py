@@ -1,40 +1,44 @@
-"""A run with pandas in hand: its tables, fronts and summary."""
+"""A run with pandas in hand: its tables, and what can be concluded from them."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from fairbench.analyze.axes import Axes
-from fairbench.analyze.summary import summary_table
-from fairbench.analyze.tables import (
-    METRIC_COLUMNS,
-    fronts_table,
-    groups_table,
-    metrics_table,
-    trials_table,
+from fairbench.analyze._tabled import Tables
+from fairbench.analyze.attainment import attainment_table
+from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.indicators import indicators_table
+from fairbench.analyze.intervals import split_ratio
+from fairbench.analyze.matched import (
+    CHOSEN,
+    TOLERANCE,
+    baseline_points,
+    compare,
+    matched_points,
+    measured,
+    paired,
 )
-from fairbench.errors import FairbenchError, StudyError, near
-from fairbench.store import RunFolder, write_bytes
+from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.verdicts import judge, verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable
 
-    from fairbench.plugins import Component, MetricDescription
+    from fairbench.store import Rows
 
 __all__ = ["Run"]
 
 
-class Run:
+class Run(Tables):
     """What a run folder says, as pandas frames computed from its stored predictions.
 
-    Each table is computed once; a method returns a copy that is yours to change.
+    Each table is computed once; a method returns a copy that is yours to change. `error` and
+    `disparity` name two metrics of the run; left out, they are the axes of its study.
 
     Parameters
     ----------
@@ -47,166 +51,120 @@ class Run:
         Where there is no readable manifest.
     """
 
-    def __init__(self, path: str | Path, /) -> None:
-        self._folder = RunFolder(Path(path))
-        self.manifest: Mapping[str, Any] = self._folder.manifest
-
-    def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
-
     @property
-    def path(self) -> Path:
-        """The run folder."""
-        return self._folder.path
+    def baseline(self) -> str:
+        """Label of the method that others are held against; empty where there is none."""
+        return str(self.manifest["baseline"] or "")
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the reader must know of these tables: metrics that were left out, and why."""
-        return self._metrics_found[1]
+    @cached_property
+    def ratios(self) -> dict[str, float]:
+        """Test rows over training rows by dataset, mean over splits; in clusters where it has them.
 
-    @property
-    def components(self) -> tuple[Component, ...]:
-        """The metrics of this run that are installed here."""
-        return self._metrics_found[0]
-
-    def trials(self) -> pd.DataFrame:
-        """One row per trial: its key, status, note, chunk and epochs."""
-        return self._trials.copy()
-
-    def metrics(self) -> pd.DataFrame:
-        """One row per trial, part, target and protected attribute; one column per metric."""
-        return self._metrics.copy()
-
-    def groups(self) -> pd.DataFrame:
-        """Size and errors of every group: one row per trial, part, target, attribute, group."""
-        return self._groups.copy()
-
-    def fronts(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """Every trial as a point on test rows; `front` marks those chosen on selection rows.
-
-        Parameters
-        ----------
-        error, disparity
-            Names of two metrics of this run; the study's own axes where left out.
-
-        Raises
-        ------
-        StudyError
-            Where this run has no such metric.
+        The part of the variance of a mean over splits that no number of splits takes away.
         """
-        return self._fronts_of(self.axes(error, disparity)).copy()
+        return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
 
-    def failures(self) -> pd.DataFrame:
-        """One row per chunk that produced nothing: chunk, trials, reason, traceback."""
-        columns = ["chunk", "dataset", "method", "split", "trials", "reason", "traceback"]
-        rows = []
-        for failure in self._folder.failures():
-            trials = failure["trials"]
-            place = (trials[0]["dataset"], trials[0]["method"], trials[0]["split"], len(trials))
-            rows.append((failure["key"], *place, failure["reason"], failure["traceback"]))
-        return pd.DataFrame(rows, columns=columns)
+    def matched(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> pd.DataFrame:
+        """The fairest trial of each method within reach of the baseline's validation error.
 
-    def summary(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """Per dataset, target, attribute and method: the most accurate and the fairest point.
-
-        See `fairbench.analyze.summary_table`.
+        One row per split and seed, see `fairbench.analyze.matched_points`; without rows where
+        the study has no baseline.
         """
-        return summary_table(
-            self._fronts_of(self.axes(error, disparity)), self.axes(error, disparity)
-        )
+        axes = self.axes(error, disparity)
+        return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=tolerance)
 
-    def axes(self, error: str | None = None, disparity: str | None = None) -> Axes:
-        """The two metrics with their directions; the study's own where left out.
+    def verdicts(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> pd.DataFrame:
+        """Differences to the baseline with intervals, tests, a verdict and a sentence.
 
-        Raises
-        ------
-        StudyError
-            Where this run has no such metric.
+        One row per dataset, target, attribute and method, see `fairbench.analyze.judge`.
         """
-        first = error or cast("str", self.manifest["axes"]["error"])
-        second = disparity or cast("str", self.manifest["axes"]["disparity"])
-        return Axes(first, second, self.describe(first).best, self.describe(second).best)
+        axes = self.axes(error, disparity)
+        return judge(self._fronts_of(axes), axes, self.baseline, self.ratios, tolerance=tolerance)
 
-    def describe(self, metric: str, /) -> MetricDescription:
-        """What the plugin of a metric of this run says of it.
+    def all_verdicts(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> pd.DataFrame:
+        """The same chosen trials judged by every disparity metric, named in column ``metric``.
 
-        Raises
-        ------
-        StudyError
-            Where this run has no such metric, or its plugin is not installed here.
+        Trials are chosen by `disparity`; `fairbench.analyze.disagreements` of this table says
+        where another metric contradicts it.
         """
-        known = {component.name: component for component in self.components}
-        if metric not in known:
-            gone = next((note for note in self.notes if repr(metric) in note), "")
-            raise StudyError(
-                f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
-                where=str(self.path),
-                mend=near(metric, known),
-            )
-        return cast("MetricDescription", known[metric].description)
+        chosen_by = self.axes(error, disparity)
+        chosen = self.matched(error, disparity, tolerance=tolerance)[list(CHOSEN)]
+        tables = []
+        for component in self.components:
+            if self.describe(component.name).role != "disparity":
+                continue
+            axes = self.axes(chosen_by.error, component.name)
+            points = measured(chosen, self._fronts_of(axes), axes, self.baseline)
+            judged = verdicts(compare(paired(points), self.ratios), axes, self.baseline)
+            tables.append(judged.assign(metric=component.name))
+        return pd.concat(tables, ignore_index=True)
 
-    def write_tables(self) -> None:
-        """Write the four tables beside the manifest; equal runs give equal bytes."""
-        tables = {
-            "trials": self._trials,
-            "metrics": self._metrics,
-            "groups": self._groups,
-            "fronts": self._fronts_of(self.axes()),
-        }
-        for name, table in tables.items():
-            write_bytes(self.path / f"{name}.parquet", parquet(table))
+    def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """The noise floor of the baseline, and whether its disparity is more than chance.
+
+        The columns of `fairbench.analyze.noise_floor`, and null_mean, null_high (95th
+        percentile) and p: the mean disparity loss with group labels dealt at random
+        (`fairbench.analyze.permuted`).
+        """
+        axes = self.axes(error, disparity)
+        fronts = self._fronts_of(axes)
+        floor = noise_floor(fronts, axes, self.baseline, self.ratios)
+        points = baseline_points(fronts, axes, self.baseline)
+        metric = self._component(axes.disparity)
+        return against_chance(self._folder, floor, points, metric, axes.disparity_best)
+
+    def boxes(
+        self, error: str | None = None, disparity: str | None = None
+    ) -> dict[tuple[Hashable, ...], Box]:
+        """Ideal and reference point per (dataset, target, attribute), fixed by this run's data."""
+        axes = self.axes(error, disparity)
+        return boxes(self._fronts_of(axes), axes)
+
+    def optimism(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Hypervolume lost by choosing honestly: see `fairbench.analyze.optimism`."""
+        axes = self.axes(error, disparity)
+        return optimism(self._fronts_of(axes), axes, self.boxes(error, disparity))
+
+    def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Hypervolume, IGD⁺ and ε of every front: see `fairbench.analyze.indicators_table`."""
+        axes = self.axes(error, disparity)
+        return indicators_table(self._fronts_of(axes), axes, self.boxes(error, disparity))
+
+    def attainment(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """25, 50 and 75 % attainment surfaces: see `fairbench.analyze.attainment_table`."""
+        axes = self.axes(error, disparity)
+        return attainment_table(self._fronts_of(axes), axes)
+
+    def audits(self) -> pd.DataFrame:
+        """Findings of all audits, those made on the features during the run included.
+
+        Columns dataset, check, level (``fine`` or ``warning``) and text.
+        """
+        findings = [Finding(**finding) for finding in self.manifest.get("audits", [])]
+        for name in self.manifest["datasets"]:
+            findings += audit_rows(name, self._rows[name])
+        findings += audit_trials(self._trials)
+        columns = ["dataset", "check", "level", "text"]
+        return pd.DataFrame([asdict(finding) for finding in findings], columns=columns)
 
     @cached_property
-    def _trials(self) -> pd.DataFrame:
-        return trials_table(self._folder)
-
-    @cached_property
-    def _metrics(self) -> pd.DataFrame:
-        return metrics_table(self._folder, self.components)
-
-    @cached_property
-    def _groups(self) -> pd.DataFrame:
-        return groups_table(self._folder)
-
-    @cached_property
-    def _fronts(self) -> dict[Axes, pd.DataFrame]:
-        return {}
-
-    def _fronts_of(self, axes: Axes) -> pd.DataFrame:
-        if axes not in self._fronts:
-            selection = self.manifest["protocol"]["selection"]
-            self._fronts[axes] = fronts_table(self._metrics, selection, axes)
-        return self._fronts[axes]
-
-    @cached_property
-    def _metrics_found(self) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-        return _usable(self.manifest["metrics"])
-
-
-def _usable(names: Sequence[str]) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-    """The metrics of these names that can be computed here, and a note on each other."""
-    from fairbench.plugins import load
-
-    registry = load()
-    found: dict[str, Component] = {}
-    notes = []
-    for name in names:
-        try:
-            component = registry.find("metric", name)
-            component.load()
-        except FairbenchError as error:
-            notes.append(f"metric {name!r} is left out: {error.what}")
-            continue
-        if component.name in METRIC_COLUMNS or component.name in found:
-            notes.append(f"metric {name!r} is left out: its name is taken in the table")
-            continue
-        found[component.name] = component
-    return tuple(found.values()), tuple(notes)
-
-
-def parquet(table: pd.DataFrame, /) -> bytes:
-    """`table` as Parquet, without its index; equal tables give equal bytes."""
-    columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    buffer = io.BytesIO()
-    pq.write_table(columns, buffer, compression="zstd")
-    return buffer.getvalue()
+    def _rows(self) -> dict[str, Rows]:
+        return {name: self._folder.rows(name) for name in self.manifest["datasets"]}

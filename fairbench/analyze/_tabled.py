@@ -1,0 +1,215 @@
+"""The tables of a run, each computed once."""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fairbench.analyze.axes import Axes
+from fairbench.analyze.summary import summary_table
+from fairbench.analyze.tables import (
+    METRIC_COLUMNS,
+    fronts_table,
+    groups_table,
+    metrics_table,
+    trials_table,
+)
+from fairbench.errors import FairbenchError, StudyError, near
+from fairbench.store import RunFolder, write_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fairbench.plugins import Component, MetricDescription
+
+__all__ = ["Tables"]
+
+
+class Tables:
+    """What a run folder says, as pandas frames computed from its stored predictions.
+
+    Each table is computed once; a method returns a copy that is yours to change.
+
+    Parameters
+    ----------
+    path
+        A run folder.
+
+    Raises
+    ------
+    RunFolderError
+        Where there is no readable manifest.
+    """
+
+    def __init__(self, path: str | Path, /) -> None:
+        self._folder = RunFolder(Path(path))
+        self.manifest: Mapping[str, Any] = self._folder.manifest
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self._folder.path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader must know of these tables: metrics that were left out, and why."""
+        return self._metrics_found[1]
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The metrics of this run that are installed here."""
+        return self._metrics_found[0]
+
+    def trials(self) -> pd.DataFrame:
+        """One row per trial: its key, status, note, chunk and epochs."""
+        return self._trials.copy()
+
+    def metrics(self) -> pd.DataFrame:
+        """One row per trial, part, target and protected attribute; one column per metric."""
+        return self._metrics.copy()
+
+    def groups(self) -> pd.DataFrame:
+        """Size and errors of every group: one row per trial, part, target, attribute, group."""
+        return self._groups.copy()
+
+    def fronts(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Every trial as a point on test rows; `front` marks those chosen on selection rows.
+
+        Parameters
+        ----------
+        error, disparity
+            Names of two metrics of this run; the study's own axes where left out.
+
+        Raises
+        ------
+        StudyError
+            Where this run has no such metric.
+        """
+        return self._fronts_of(self.axes(error, disparity)).copy()
+
+    def failures(self) -> pd.DataFrame:
+        """One row per chunk that produced nothing: chunk, trials, reason, traceback."""
+        columns = ["chunk", "dataset", "method", "split", "trials", "reason", "traceback"]
+        rows = []
+        for failure in self._folder.failures():
+            trials = failure["trials"]
+            place = (trials[0]["dataset"], trials[0]["method"], trials[0]["split"], len(trials))
+            rows.append((failure["key"], *place, failure["reason"], failure["traceback"]))
+        return pd.DataFrame(rows, columns=columns)
+
+    def summary(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Per dataset, target, attribute and method: the most accurate and the fairest point.
+
+        See `fairbench.analyze.summary_table`.
+        """
+        return summary_table(
+            self._fronts_of(self.axes(error, disparity)), self.axes(error, disparity)
+        )
+
+    def axes(self, error: str | None = None, disparity: str | None = None) -> Axes:
+        """The two metrics with their directions; the study's own where left out.
+
+        Raises
+        ------
+        StudyError
+            Where this run has no such metric.
+        """
+        first = error or cast("str", self.manifest["axes"]["error"])
+        second = disparity or cast("str", self.manifest["axes"]["disparity"])
+        return Axes(first, second, self.describe(first).best, self.describe(second).best)
+
+    def describe(self, metric: str, /) -> MetricDescription:
+        """What the plugin of a metric of this run says of it.
+
+        Raises
+        ------
+        StudyError
+            Where this run has no such metric, or its plugin is not installed here.
+        """
+        return cast("MetricDescription", self._component(metric).description)
+
+    def _component(self, metric: str) -> Component:
+        known = {component.name: component for component in self.components}
+        if metric not in known:
+            gone = next((note for note in self.notes if repr(metric) in note), "")
+            raise StudyError(
+                f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
+                where=str(self.path),
+                mend=near(metric, known),
+            )
+        return known[metric]
+
+    def write_tables(self) -> None:
+        """Write the four tables beside the manifest; equal runs give equal bytes."""
+        tables = {
+            "trials": self._trials,
+            "metrics": self._metrics,
+            "groups": self._groups,
+            "fronts": self._fronts_of(self.axes()),
+        }
+        for name, table in tables.items():
+            write_bytes(self.path / f"{name}.parquet", parquet(table))
+
+    @cached_property
+    def _trials(self) -> pd.DataFrame:
+        return trials_table(self._folder)
+
+    @cached_property
+    def _metrics(self) -> pd.DataFrame:
+        return metrics_table(self._folder, self.components)
+
+    @cached_property
+    def _groups(self) -> pd.DataFrame:
+        return groups_table(self._folder)
+
+    @cached_property
+    def _fronts(self) -> dict[Axes, pd.DataFrame]:
+        return {}
+
+    def _fronts_of(self, axes: Axes) -> pd.DataFrame:
+        if axes not in self._fronts:
+            selection = self.manifest["protocol"]["selection"]
+            self._fronts[axes] = fronts_table(self._metrics, selection, axes)
+        return self._fronts[axes]
+
+    @cached_property
+    def _metrics_found(self) -> tuple[tuple[Component, ...], tuple[str, ...]]:
+        return _usable(self.manifest["metrics"])
+
+
+def _usable(names: Sequence[str]) -> tuple[tuple[Component, ...], tuple[str, ...]]:
+    """The metrics of these names that can be computed here, and a note on each other."""
+    from fairbench.plugins import load
+
+    registry = load()
+    found: dict[str, Component] = {}
+    notes = []
+    for name in names:
+        try:
+            component = registry.find("metric", name)
+            component.load()
+        except FairbenchError as error:
+            notes.append(f"metric {name!r} is left out: {error.what}")
+            continue
+        if component.name in METRIC_COLUMNS or component.name in found:
+            notes.append(f"metric {name!r} is left out: its name is taken in the table")
+            continue
+        found[component.name] = component
+    return tuple(found.values()), tuple(notes)
+
+
+def parquet(table: pd.DataFrame, /) -> bytes:
+    """`table` as Parquet, without its index; equal tables give equal bytes."""
+    columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    buffer = io.BytesIO()
+    pq.write_table(columns, buffer, compression="zstd")
+    return buffer.getvalue()

@@ -1,0 +1,209 @@
+"""Audits: what could make every number of a study mean less than it seems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from fairbench.dataset import Dataset, FloatArray, IntArray, Protected
+    from fairbench.protocol import Split
+    from fairbench.store import Rows
+
+__all__ = ["Finding", "audit_dataset", "audit_rows", "audit_trials"]
+
+SMALL_GROUP = 20
+"""Test rows of a group below which its errors are mostly noise."""
+
+SMALL_CLUSTERS = 5
+"""Clusters (people) of a group on test rows below which a claim rests on single people."""
+
+NEARLY_EQUAL = 0.9
+"""Absolute rank correlation from which a feature is nearly the target or the attribute."""
+
+REVEALING = 0.8
+"""Cross-validated AUC from which the features are said to reveal a protected attribute."""
+
+REVEALING_R2 = 0.5
+"""The same for a continuous attribute, as a cross-validated R²."""
+
+MOST_ROWS = 20_000
+"""Rows that predictability is estimated on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found on one dataset.
+
+    Parameters
+    ----------
+    check
+        ``clusters``, ``duplicates``, ``groups``, ``predictable``, ``leakage`` or ``trials``.
+    level
+        ``fine``, or ``warning`` where a reader must think twice.
+    """
+
+    dataset: str
+    check: str
+    level: Literal["fine", "warning"]
+    text: str
+
+
+def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
+    """Clusters that straddle a split, and groups too small on test rows."""
+    findings = []
+    if rows.clusters is not None:
+        straddling = [_straddling(rows.clusters, split) for split in rows.splits]
+        worst = max(straddling)
+        text = f"up to {worst} clusters have rows in more than one part of a split"
+        findings.append(_finding(name, "clusters", worst > 0, text if worst else "stay whole"))
+    return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
+
+
+def _straddling(clusters: IntArray, split: Split) -> int:
+    parts = [np.unique(clusters[split[part]]) for part in ("train", "validation", "test")]
+    _, counts = np.unique(np.concatenate(parts), return_counts=True)
+    return int((counts > 1).sum())
+
+
+def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:
+    """The smallest group on test rows over all splits, in rows and in clusters."""
+    small = []
+    for code, label in enumerate(attribute.labels):
+        members = [s.test[attribute.groups[s.test] == code] for s in rows.splits]
+        fewest = min(len(index) for index in members)
+        people = None
+        if rows.clusters is not None:
+            people = min(len(np.unique(rows.clusters[index])) for index in members)
+        if fewest < SMALL_GROUP or (people is not None and people < SMALL_CLUSTERS):
+            of = "" if people is None else f" from {people} clusters"
+            small.append(f"{label} has only {fewest} test rows{of}")
+    text = "; ".join(small) + " in the split with the fewest" if small else "large enough"
+    return _finding(name, "groups", bool(small), f"{attribute.name}: {text}")
+
+
+def audit_trials(trials: pd.DataFrame, /) -> list[Finding]:
+    """Trials that failed or diverged, by dataset and method."""
+    findings = []
+    for (dataset, method), part in trials.groupby(["dataset", "method"], sort=True):
+        lost = part["status"].value_counts().drop("ok", errors="ignore")
+        if lost.empty:
+            continue
+        counts = ", ".join(f"{count} {status}" for status, count in sorted(lost.items()))
+        text = f"{method}: {counts} of {len(part)} trials"
+        findings.append(Finding(str(dataset), "trials", "warning", text))
+    return findings
+
+
+def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]:
+    """What only the features can tell; to be run while they are in memory.
+
+    Rows that stand in training and in test rows alike, how well the features predict each
+    protected attribute (cross-validated, clusters kept whole), and single features that are
+    nearly the target.
+    """
+    return [
+        _duplicates(dataset, splits),
+        *(_predictable(dataset, attribute) for attribute in dataset.protected),
+        *(
+            _leakage(dataset, name, dataset.targets[:, number])
+            for number, name in enumerate(dataset.target_names)
+        ),
+    ]
+
+
+def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
+    table = np.column_stack([dataset.features, dataset.targets])
+    alike = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+    shares = [float(np.isin(alike[s.test], alike[s.train]).mean()) for s in splits]
+    worst = max(shares)
+    text = f"{worst:.1%} of test rows also stand among the training rows of the same split"
+    return _finding(dataset.name, "duplicates", worst > 0, text if worst else "none across a split")
+
+
+def _predictable(dataset: Dataset, attribute: Protected) -> Finding:
+    continuous = attribute.kind == "continuous"
+    score = _score(dataset, attribute)
+    name, limit = ("R²", REVEALING_R2) if continuous else ("AUC", REVEALING)
+    if not np.isfinite(score):
+        text = f"{attribute.name}: too few members to tell"
+        return Finding(dataset.name, "predictable", "warning", text)
+    text = f"{attribute.name} is predicted from the features with {name} {score:.2f}"
+    if score >= limit:
+        text += ": a model can know it without being told"
+    return _finding(dataset.name, "predictable", score >= limit, text)
+
+
+def _score(dataset: Dataset, attribute: Protected) -> float:
+    """Cross-validated AUC (one against rest, mean over groups) or R² of a linear model."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.metrics import r2_score, roc_auc_score
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    index = np.arange(dataset.rows)
+    if dataset.rows > MOST_ROWS:
+        index = np.sort(np.random.default_rng(0).choice(dataset.rows, MOST_ROWS, replace=False))
+    groups = attribute.groups[index]
+    clusters = None if dataset.clusters is None else dataset.clusters[index]
+    folds = min(5, _fewest_members(groups, clusters))
+    if folds < 2:
+        return float("nan")
+    continuous = attribute.kind == "continuous"
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    if clusters is not None:
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    parts = list(splitter.split(index, groups, clusters))
+    if any(len(np.unique(groups[train])) < len(np.unique(groups)) for train, _ in parts):
+        return float("nan")
+    estimator = Ridge() if continuous else LogisticRegression(max_iter=2000)
+    outcome = attribute.values[index] if continuous else groups
+    predicted = cross_val_predict(
+        make_pipeline(StandardScaler(), estimator),
+        dataset.features[index],
+        outcome,
+        cv=parts,
+        method="predict" if continuous else "predict_proba",
+    )
+    if continuous:
+        return float(r2_score(outcome, predicted))
+    present = np.unique(groups)
+    return float(
+        np.mean([roc_auc_score(groups == g, predicted[:, k]) for k, g in enumerate(present)])
+    )
+
+
+def _fewest_members(groups: IntArray, clusters: IntArray | None) -> int:
+    """Rows, or clusters, of the smallest group that occurs."""
+    return min(
+        int((groups == g).sum()) if clusters is None else len(np.unique(clusters[groups == g]))
+        for g in np.unique(groups)
+    )
+
+
+def _leakage(dataset: Dataset, name: str, target: FloatArray) -> Finding:
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.column_stack([dataset.features, target]), axis=0)
+    ranks -= ranks.mean(axis=0)
+    length = np.sqrt((ranks**2).sum(axis=0))
+    length[length == 0] = 1.0
+    correlation = np.abs(ranks[:, :-1].T @ ranks[:, -1]) / (length[:-1] * length[-1])
+    near = [
+        f"{dataset.feature_names[i]} ({correlation[i]:.2f})"
+        for i in np.flatnonzero(correlation >= NEARLY_EQUAL)
+    ]
+    text = f"nearly equal to {name} by rank correlation: {', '.join(near)}"
+    text = text if near else f"no feature is nearly {name}"
+    return _finding(dataset.name, "leakage", bool(near), text)
+
+
+def _finding(dataset: str, check: str, bad: bool, text: str) -> Finding:
+    return Finding(dataset, check, "warning" if bad else "fine", text)

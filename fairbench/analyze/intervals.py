@@ -1,0 +1,163 @@
+"""Intervals for means over repeated splits, and what a design could have detected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import optimize, stats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fairbench.dataset import FloatArray, IntArray
+    from fairbench.protocol import Split
+
+__all__ = [
+    "Interval",
+    "bca_interval",
+    "corrected_interval",
+    "corrected_se",
+    "smallest_detectable",
+    "split_ratio",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with its interval.
+
+    Attributes
+    ----------
+    mean, low, high
+        In the units of the values; low and high are NaN where they cannot be known.
+    p
+        Two-sided p-value of the mean being zero; NaN where no test was made.
+    n
+        Number of values.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def split_ratio(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
+    """Test rows over training rows, mean over splits; clusters are counted where there are any."""
+
+    def size(index: IntArray) -> int:
+        return len(index) if clusters is None else len(np.unique(clusters[index]))
+
+    return float(np.mean([size(split.test) / size(split.train) for split in splits]))
+
+
+def corrected_se(deviation: float, splits: int, ratio: float, /) -> float:
+    """Standard error of a mean over splits that share rows: ``s √(1/J + ratio)``.
+
+    Nadeau and Bengio 2003, Inference for the generalization error, eq. 12: `ratio` is the
+    number of test rows over the number of training rows. Splits of one dataset are not
+    independent, and the plain ``s/√J`` goes to zero by mere repetition.
+    """
+    return deviation * float(np.sqrt(1.0 / splits + ratio))
+
+
+def corrected_interval(
+    values: FloatArray, ratio: float, /, *, confidence: float = 0.95
+) -> Interval:
+    """Corrected resampled t interval of the mean of `values`, one per split.
+
+    Parameters
+    ----------
+    values : (J,)
+        Mostly paired differences; NaN values are left out.
+    ratio
+        Test rows over training rows of a split.
+
+    Returns
+    -------
+    Interval
+        With J − 1 degrees of freedom. Without limits for fewer than two values.
+    """
+    known = values[np.isfinite(values)]
+    n = len(known)
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0)
+    mean = float(known.mean())
+    if n == 1:
+        return Interval(mean, np.nan, np.nan, np.nan, 1)
+    error = corrected_se(float(known.std(ddof=1)), n, ratio)
+    if error == 0:
+        return Interval(mean, mean, mean, float(mean == 0), n)
+    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
+    p = 2 * float(stats.t.sf(abs(mean) / error, n - 1))
+    return Interval(mean, mean - half, mean + half, p, n)
+
+
+def smallest_detectable(
+    deviation: float,
+    splits: int,
+    ratio: float,
+    /,
+    *,
+    power: float = 0.8,
+    confidence: float = 0.95,
+) -> float:
+    """The smallest true difference that this design finds with probability `power`.
+
+    Parameters
+    ----------
+    deviation
+        Standard deviation over splits of the paired differences.
+    splits, ratio
+        As in `corrected_interval`, whose test it is: two-sided at ``1 - confidence``.
+
+    Returns
+    -------
+    float
+        In the units of `deviation`; NaN for fewer than two splits.
+    """
+    if splits < 2 or not np.isfinite(deviation):
+        return float("nan")
+    df = splits - 1
+    limit = float(stats.t.ppf(0.5 + confidence / 2, df))
+
+    def shortfall(shift: float) -> float:
+        return float(stats.nct.sf(limit, df, shift)) - power
+
+    shift = optimize.brentq(shortfall, 0.0, limit + 20.0, xtol=1e-8)
+    return float(shift) * corrected_se(deviation, splits, ratio)
+
+
+def bca_interval(
+    values: FloatArray, /, *, confidence: float = 0.95, resamples: int = 2000
+) -> Interval:
+    """Bias-corrected and accelerated bootstrap interval of the mean, resampling `values`.
+
+    For quantities that are far from normal, such as hypervolumes. It speaks of these splits
+    only: unlike `corrected_interval` it does not allow for the rows they share. The draws are
+    the same at every call.
+
+    Returns
+    -------
+    Interval
+        Without a p-value; without limits for fewer than three values.
+    """
+    known = values[np.isfinite(values)]
+    n = len(known)
+    mean = float(known.mean()) if n else np.nan
+    if n < 3:
+        return Interval(mean, np.nan, np.nan, np.nan, n)
+    if np.ptp(known) == 0:
+        return Interval(mean, mean, mean, np.nan, n)
+    found = stats.bootstrap(
+        (known,),
+        np.mean,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="BCa",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Interval(mean, float(found.low), float(found.high), np.nan, n)
