@@ -9,7 +9,7 @@ import pandas as pd
 
 from fairbench.analyze.intervals import smallest_detectable
 from fairbench.analyze.matched import PLACE, baseline_points
-from fairbench.analyze.permutation import Tested, permuted
+from fairbench.analyze.permutation import HeldOut, permuted
 from fairbench.seeds import derive
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def against_chance(
     return floor.merge(chance, on=PLACE, how="left")
 
 
-def _tested(folder: RunFolder, points: pd.DataFrame, column: int) -> Iterator[Tested]:
+def _tested(folder: RunFolder, points: pd.DataFrame, column: int) -> Iterator[HeldOut]:
     """Test predictions of the baseline's points, one entry per split."""
     first = points.iloc[0]
     facts = folder.rows(first["dataset"])
@@ -167,7 +167,7 @@ def _tested(folder: RunFolder, points: pd.DataFrame, column: int) -> Iterator[Te
             found[start.split].append(chunk.prediction("test")[chosen, :, column])
     for split, predictions in sorted(found.items()):
         index = facts.splits[split].test
-        yield Tested(np.concatenate(predictions), facts.targets[index, column], index)
+        yield HeldOut(np.concatenate(predictions), facts.targets[index, column], index)
 
 
 def _known(value: float) -> float | None:

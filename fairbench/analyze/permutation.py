@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
 
 if TYPE_CHECKING:
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.plugins import Component
 
-__all__ = ["DRAWS", "Tested", "dealt", "permuted"]
+__all__ = ["DRAWS", "HeldOut", "dealt", "permuted"]
 
 DRAWS = 199
 """Permutations: the smallest p-value is 0.005."""
 
 
 @dataclass(frozen=True)
-class Tested:
+class HeldOut:
     """Predictions of one split's test rows.
 
     Attributes
@@ -64,7 +65,7 @@ def permuted(
     metric: Component,
     protected: Protected,
     clusters: IntArray | None,
-    splits: Sequence[Tested],
+    splits: Sequence[HeldOut],
     rng: np.random.Generator,
     /,
     *,
@@ -93,10 +94,7 @@ def permuted(
         for number, tested in enumerate(splits):
             labels = protected.rows(source[tested.rows])
             found, _ = evaluate(tested.prediction, tested.target, labels, [metric])
-            row = found[metric.description.name]
-            values[draw, number] = (
-                row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan
-            )
+            values[draw, number] = as_loss(found[metric.description.name], best).mean()
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(axis=1)
     counts = known.sum(axis=1)
