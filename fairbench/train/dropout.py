@@ -52,7 +52,9 @@ def mask_shapes(module: nn.Module, features: Tensor, /) -> dict[str, tuple[float
 
             hooks.append(child.register_forward_pre_hook(seen))
     with torch.no_grad():
-        module(features)
+        hidden = module.trunk(features)
+        for head in module.heads.values():
+            head(hidden)
     for hook in hooks:
         hook.remove()
     return shapes

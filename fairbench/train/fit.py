@@ -79,7 +79,7 @@ def fit(setup: Setup, trials: Sequence[Trial], start: Weights, /) -> Fitted:
     run = _Run(setup, trials, start)
     for epoch in range(setup.work.training.epochs):
         run.epoch(epoch)
-        if not run.alive:
+        if not run.finite[run.alive].any():
             break
     return run.finish()
 
@@ -138,13 +138,16 @@ class _Run:
             progress = (epoch * len(self.sizes) + number) / planned
             total += self.step(x, table, progress) * size
         mean = total / sum(self.sizes)
-        self.losses[self.alive, epoch] = mean.cpu().numpy()
-        self.epochs[self.alive] += 1
-        self.steps[self.alive] += len(self.sizes)
+        at = np.flatnonzero(self.finite[self.alive])
+        trials = np.asarray(self.alive)[at]
+        self.losses[trials, epoch] = mean.cpu().numpy()[at]
+        self.epochs[trials] += 1
+        self.steps[trials] += len(self.sizes)
         with torch.no_grad():
             state = self.gradients.rules.epoch_end(mean, self.gradients.state)
             self.gradients.state = state
-        self.stop(self.diverged(mean), self.exhausted())
+        self.mark_diverged(mean)
+        self.stop(self.exhausted())
 
     def step(self, x: Tensor, table: Tensor, progress: float) -> Tensor:
         """One optimiser step on features and table (S, batch, ...); losses (S, T)."""
@@ -163,9 +166,13 @@ class _Run:
         self.optimizer.step()
         return losses
 
-    def diverged(self, losses: Tensor) -> Tensor:
-        """Which of the stack's trials (S,) hold a number that is not finite."""
-        return ~(torch.isfinite(losses).all(1) & self.gradients.stack.finite())
+    def mark_diverged(self, losses: Tensor) -> None:
+        """Mark trials whose losses (S, T) or parameters are no longer finite.
+
+        They stay in the stack: a smaller one could round their neighbours' sums differently.
+        """
+        finite = torch.isfinite(losses).all(1) & self.gradients.stack.finite()
+        self.finite[self.alive] &= finite.cpu().numpy()
 
     def exhausted(self) -> Tensor:
         """Which trials (S,) have not improved on validation for `patience` epochs."""
@@ -191,12 +198,10 @@ class _Run:
             column = rows.batch(rows.table).columns[main.name]
             return row_losses(main, output, column.expand_as(output)).mean(-1)
 
-    def stop(self, diverged: Tensor, exhausted: Tensor) -> None:
-        """Take trials out of the stack and go on with the others."""
-        ended = diverged | exhausted
+    def stop(self, ended: Tensor) -> None:
+        """Take the trials (S,) that have ended out of the stack and go on with the others."""
         if not bool(ended.any()):
             return
-        self.finite[[self.alive[i] for i in diverged.nonzero().squeeze(1).tolist()]] = False
         self.put_final(ended.nonzero().squeeze(1))
         staying = (~ended).nonzero().squeeze(1)
         index = staying.tolist()

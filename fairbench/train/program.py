@@ -86,25 +86,19 @@ def _linear(layer: nn.Linear, name: str) -> Operation:
 def _batch_norm(layer: nn.BatchNorm1d, name: str) -> Operation:
     if layer.momentum is None or not layer.track_running_stats:
         raise _UnknownError
-    momentum, eps = layer.momentum, layer.eps
+    affine = [f"{name}.weight", f"{name}.bias"] if layer.affine else []
+    running = [f"{name}.running_mean", f"{name}.running_var"]
 
     def apply(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
-        running_mean, running_var = tensors[f"{name}.running_mean"], tensors[f"{name}.running_var"]
-        if training:
-            var, mean = torch.var_mean(x, dim=1, correction=0)
-            rows = x.shape[1]
-            with torch.no_grad():
-                running_mean.lerp_(mean, momentum)
-                running_var.lerp_(var * (rows / (rows - 1)), momentum)
-        else:
-            mean, var = running_mean, running_var
-        scale = torch.rsqrt(var + eps)
-        if layer.affine:
-            scale = scale * tensors[f"{name}.weight"]
-            return (x - mean.unsqueeze(1)) * scale.unsqueeze(1) + tensors[f"{name}.bias"].unsqueeze(
-                1
-            )
-        return (x - mean.unsqueeze(1)) * scale.unsqueeze(1)
+        """All trials' channels side by side: each is normalised over the batch on its own."""
+        lanes, rows, channels = x.shape
+        wide = x.transpose(0, 1).reshape(rows, lanes * channels)
+        weight, bias = [tensors[n].flatten() for n in affine] or (None, None)
+        mean, var = (tensors[n].view(-1) for n in running)
+        wide = F.batch_norm(
+            wide, mean, var, weight, bias, training, layer.momentum or 0.0, layer.eps
+        )
+        return wide.view(rows, lanes, channels).transpose(0, 1)
 
     return apply
 

@@ -37,7 +37,8 @@ class MLP:
         """A network for rows of `features` numbers."""
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((features, *self.hidden)):
-            layers.append(nn.Linear(inputs, outputs))
+            # before batch normalisation a bias has no effect and gradients of rounding noise
+            layers.append(nn.Linear(inputs, outputs, bias=not self.batch_norm))
             if self.batch_norm:
                 layers.append(nn.BatchNorm1d(outputs))
             layers.append(nn.ReLU())

@@ -1,0 +1,241 @@
+"""The engine against a plain loop: the same numbers for every way of training there is.
+
+Each case takes at least 200 steps in float64 and must agree to 1e-9 in units of the target.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fairbench.method import Tradeoff
+from fairbench.train import NetworkMethod, protected_task, target_tasks, task_losses
+from fairbench.weighting import Weighting
+from fairbench_baselines.adversarial import Adversarial
+from fairbench_baselines.dynamic_reweighting import DynamicReweighting
+from fairbench_baselines.group_dro import GroupDRO
+from fairbench_baselines.single_task import SingleTask
+from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
+from fairbench_baselines.weighted import _Weighted as Weighted
+from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.conftest import make_dataset, make_work
+from tests.train.plain import plain_fit, plain_module, plain_predict
+
+SMALL = {"hidden": (9, 6)}
+VALUES = (0.5, 4.4)
+
+
+def assert_agrees(method, work, **plain):
+    trained = method.train(work)
+    assert len(trained.predictions) == len(work.trials)
+    for trial, prediction in zip(work.trials, trained.predictions, strict=True):
+        module, epochs = plain_fit(method, work, trial, **plain)
+        assert prediction.status == "ok", prediction.note
+        assert prediction.record["epochs"] == epochs
+        for part in ("validation", "test"):
+            expected = plain_predict(method, work, module, part)
+            np.testing.assert_allclose(getattr(prediction, part), expected, rtol=0, atol=1e-9)
+    return trained
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {},
+        {"optimizer": "adamw", "weight_decay": 0.1},
+        {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01},
+        {"optimizer": "sgd"},
+        {"weight_decay": 0.05},
+        {"schedule": "cosine"},
+        {"schedule": "step"},
+        {"clip_norm": 0.2},
+        {"batch_size": 83},
+        {"batch_size": 500, "epochs": 200},
+    ],
+    ids=str,
+)
+def test_training_settings(training):
+    work = make_work(VALUES, **training)
+    assert_agrees(StaticAlpha(architecture=SMALL), work)
+
+
+@pytest.mark.parametrize("kind", ["binary", "categorical", "continuous"])
+@pytest.mark.parametrize("targets", [1, 2])
+def test_heads_and_targets(kind, targets):
+    work = make_work(VALUES, make_dataset(kind, targets))
+    assert_agrees(StaticAlpha(architecture=SMALL), work)
+
+
+@pytest.mark.parametrize("z_loss", ["mse", "bce"])
+def test_both_losses_of_a_binary_attribute(z_loss):
+    assert_agrees(StaticAlpha(architecture=SMALL, z_loss=z_loss), make_work(VALUES))
+
+
+def test_unscaled_continuous_attribute():
+    method = StaticAlpha(architecture=SMALL, z_scaled=False, reading="table")
+    assert_agrees(method, make_work(VALUES, make_dataset("continuous"), lr=0.001))
+
+
+def test_dropout_is_each_trials_own():
+    method = StaticAlpha(architecture={**SMALL, "dropout": 0.3})
+    trained = assert_agrees(method, make_work(VALUES, seeds=(0, 1)))
+    alone = method.train(make_work(VALUES[1:2])).predictions[0].test
+    np.testing.assert_allclose(alone, trained.predictions[1].test, rtol=0, atol=1e-9)
+
+
+def test_batch_norm_has_running_statistics_per_trial():
+    method = StaticAlpha(architecture={**SMALL, "batch_norm": True})
+    assert_agrees(method, make_work(VALUES, seeds=(0, 1)))
+
+
+def test_batch_norm_and_dropout_together_with_early_stopping():
+    method = StaticAlpha(architecture={**SMALL, "batch_norm": True, "dropout": 0.2})
+    assert_agrees(method, make_work(VALUES, patience=3, epochs=60))
+
+
+def test_seeds_side_by_side():
+    assert_agrees(SingleTask(architecture=SMALL), make_work((None,), seeds=(0, 1, 2)))
+
+
+def test_early_stopping_restores_the_best_weights_and_stops_at_different_epochs():
+    work = make_work((0.1, 1.0, 2.5, 4.0, 5.0), epochs=80, patience=3, min_delta=1e-3, lr=0.03)
+    trained = assert_agrees(StaticAlpha(architecture=SMALL), work)
+    epochs = [int(p.record["epochs"]) for p in trained.predictions]
+    assert len(set(epochs)) > 1
+    assert min(epochs) < 80
+    assert trained.model_steps == 6 * sum(epochs)
+
+
+@pytest.mark.parametrize(
+    ("method", "patience"),
+    [
+        (Uncertainty, 4),
+        (Dwa, 4),
+        (Gradnorm, 4),
+        (Pcgrad, None),
+        (Mgda, None),
+        (Cagrad, None),
+        (Equal, None),
+    ],
+)
+def test_weightings(method, patience):
+    work = make_work((0.1, 3.0), patience=patience)
+    assert_agrees(method(architecture=SMALL), work)
+
+
+def test_a_noisy_weighting_draws_from_each_trials_own_generator():
+    method = Weighted(architecture=SMALL, weighting_name="random")
+    trained = assert_agrees(method, make_work((0.1, 1.0), seeds=(0, 1)))
+    first, _, second, _ = (p.test for p in trained.predictions)
+    assert not np.allclose(first, second)
+
+
+@pytest.mark.parametrize("kind", ["binary", "categorical", "continuous"])
+@pytest.mark.parametrize("method", [DynamicReweighting, GroupDRO])
+def test_losses_that_see_the_groups(method, kind):
+    work = make_work((0.0, 0.05, 1.0), make_dataset(kind), batch_size=8, epochs=20)
+    assert_agrees(method(architecture=SMALL), work)
+
+
+@pytest.mark.parametrize("ramp", [False, True])
+def test_reversal_is_the_explicit_negated_gradient(ramp):
+    def factor(value, progress):
+        return value * (2 / (1 + np.exp(-10 * progress)) - 1) if ramp else value
+
+    method = Adversarial(architecture=SMALL, ramp=ramp)
+    assert_agrees(method, make_work((-1.0, 0.0, 0.7)), adversarial=factor)
+
+
+def test_chains_start_from_the_weights_before():
+    method = StaticAlpha(architecture=SMALL)
+    work = make_work((0.5, 1.0, 1.5, 2.0, 2.5), chain=2, epochs=17, patience=5, seeds=(0, 1))
+    trained = method.train(work)
+    for start in range(0, 10, 5):
+        module = None
+        for at in range(5):
+            trial = work.trials[start + at]
+            if at % 2 == 0:
+                module = plain_module(method, work, trial)
+            module, _ = plain_fit(method, work, trial, module=module)
+            expected = plain_predict(method, work, module, "test")
+            got = trained.predictions[start + at].test
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-9)
+
+
+# modules that have no lane-aware form
+
+
+class _Mapped(nn.Module):
+    """An operation that only vmap knows: a product over features."""
+
+    def __init__(self, features, tasks, dropout):
+        super().__init__()
+        self.trunk = _Gated(features, dropout)
+        self.heads = nn.ModuleDict({task.name: nn.Linear(6, task.width) for task in tasks})
+
+    def forward(self, x):
+        hidden = self.trunk(x)
+        return {name: head(hidden) for name, head in self.heads.items()}
+
+
+class _Gated(nn.Module):
+    def __init__(self, features, dropout):
+        super().__init__()
+        self.into, self.gate = nn.Linear(features, 6), nn.Linear(features, 6)
+        self.scale = nn.Parameter(torch.ones(6))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        hidden = torch.softmax(self.gate(x), dim=-1) * self.into(x) * self.scale
+        return self.dropout(hidden)
+
+
+class _Branching(_Gated):
+    """Control flow on values, which neither fx nor vmap can follow."""
+
+    def forward(self, x):
+        hidden = super().forward(x)
+        return hidden if float(hidden.detach().sum()) > 0 else hidden * 0.5
+
+
+class _OwnModel(NetworkMethod):
+    trunk = _Gated
+    dropout = 0.0
+
+    @property
+    def tradeoff(self):
+        return Tradeoff("w", (1.0,))
+
+    def tasks(self, dataset):
+        return (*target_tasks(dataset), protected_task(dataset))
+
+    def weighting(self, dataset):
+        return Weighting()
+
+    def losses(self, tasks, outputs, batch, tradeoff):
+        losses = task_losses(tasks, outputs, batch)
+        return torch.stack([losses[0], tradeoff * losses[1]])  # right for one trial only
+
+    def build(self, fold, tasks):
+        module = _Mapped(fold.dataset.features.shape[1], tasks, self.dropout)
+        module.trunk = type(self).trunk(fold.dataset.features.shape[1], self.dropout)
+        return module
+
+
+class _Dropped(_OwnModel):
+    dropout = 0.4
+
+
+class _OneByOne(_OwnModel):
+    trunk = _Branching
+
+
+@pytest.mark.parametrize("method", [_OwnModel, _Dropped])
+def test_other_modules_are_mapped_with_the_same_numbers(method):
+    trained = assert_agrees(method(), make_work((0.3, 2.0)))
+    assert "torch.vmap" in trained.notes[0]
+
+
+def test_what_cannot_be_stacked_trains_one_by_one_with_the_same_numbers():
+    trained = assert_agrees(_OneByOne(), make_work((0.3, 2.0)))
+    assert "one by one" in trained.notes[0]
