@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -203,7 +203,7 @@ class Dataset:
         """SHA-256 over every array and name: equal digests mean equal numbers."""
         sha = hashlib.sha256()
         names = [*self.feature_names, "|", *self.target_names, "|", self.cluster_name]
-        arrays = [self.features, self.targets]
+        arrays: list[NDArray[Any]] = [self.features, self.targets]
         for attribute in self.protected:
             names += ["|", attribute.name, attribute.kind, *attribute.labels]
             arrays += [attribute.values, attribute.groups]

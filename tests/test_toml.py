@@ -62,7 +62,11 @@ VALUES = st.sampled_from(["1", '"text"', "[1, 2]", "[\n  1,\n\n  2,\n]", "'''\na
 GAPS = st.sampled_from(["", "\n", "# comment\n", "\n\n# b = 2\n"])
 
 
-@given(st.lists(st.tuples(KEYS, VALUES, GAPS), min_size=1, max_size=6, unique_by=lambda entry: entry[0]))
+@given(
+    st.lists(
+        st.tuples(KEYS, VALUES, GAPS), min_size=1, max_size=6, unique_by=lambda entry: entry[0]
+    )
+)
 def test_line_of_every_key_of_generated_documents(entries):
     text, lines = "", {}
     for key, value, gap in entries:

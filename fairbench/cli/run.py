@@ -74,7 +74,7 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/STUDY-HASH).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
-def command(ctx: click.Context, **flags: Any) -> None:
+def command(ctx: click.Context, /, **flags: Any) -> None:
     """Train methods on datasets and report their fronts.
 
     Run the same command again to continue where it was stopped.
