@@ -1,7 +1,7 @@
 """Studies with a known truth, to see whether intervals and verdicts hold their promises.
 
 Nothing is trained as in a run, and nothing is written: rows, models and their predictions are
-drawn, errors and disparities are computed from the predictions, and what comes out is a fronts
+drawn, errors and disparities are computed from their residuals, and what comes out is a fronts
 table like that of a run.
 """
 
@@ -14,18 +14,20 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes
+from fairbench.analyze.matched import compare, matched_points, paired
 from fairbench.analyze.tables import FRONT_COLUMNS
+from fairbench.analyze.verdicts import verdict_of
 
 if TYPE_CHECKING:
-    from fairbench.dataset import FloatArray
+    from fairbench.dataset import FloatArray, IntArray
 
-__all__ = ["AXES", "RATIO", "Truth", "simulate_fronts"]
+__all__ = ["AXES", "RATIO", "Truth", "judge_each", "simulate_fronts"]
 
 AXES = Axes("rmse", "rmse-disparity")
 """The metrics of a simulated study."""
 
-RATIO = {"simulated": 1 / 3}
-"""Test rows over training rows of its dataset."""
+RATIO = 1 / 3
+"""Test rows over training rows of its splits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,62 +64,83 @@ class Truth:
     noise_sd: float = 0.0
 
 
-def simulate_fronts(truth: Truth, rng: np.random.Generator, /) -> pd.DataFrame:
-    """The fronts table of one simulated study: methods ``baseline`` and ``method``."""
-    shared = rng.normal(size=truth.rows)
-    groups = np.arange(truth.rows) % 2
-    tables = []
-    parts = [rng.permutation(truth.rows) for _ in range(truth.splits)]
-    for method, values, effect in [
-        ("baseline", 1, 0.0),
-        ("method", truth.values, truth.effect),
-    ]:
-        own = rng.normal(scale=truth.row_sd, size=truth.rows)
-        scale = np.where(groups == 1, 1 + truth.gap * (1 - effect), 1.0)
-        trials = truth.seeds * values
-        for split, order in enumerate(parts):
-            held_out = order[int(0.6 * truth.rows) :]
-            residual = (scale * shared + own)[held_out] + rng.normal(
-                scale=truth.noise_sd, size=(trials, held_out.size)
-            )
-            bias = rng.normal(scale=truth.trial_sd, size=(trials, 2))
-            residual += bias[:, groups[held_out]]
-            half = held_out.size // 2
-            selection = _measured(residual[:, :half], groups[held_out[:half]])
-            test = _measured(residual[:, half:], groups[held_out[half:]])
-            tables.append(_points(method, split, truth.seeds, values, test, selection))
-    return pd.concat(tables, ignore_index=True)[list(FRONT_COLUMNS)]
+def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFrame:
+    """Fronts tables of simulated studies, each under a dataset label of its own.
 
-
-def _measured(residual: FloatArray, groups: np.ndarray) -> tuple[FloatArray, FloatArray]:
-    """RMSE (S,) and its difference between the two groups (S,)."""
-    square = np.square(residual)
-    first, second = (np.sqrt(square[:, groups == g].mean(axis=1)) for g in (0, 1))
-    return np.sqrt(square.mean(axis=1)), np.abs(first - second)
-
-
-def _points(
-    method: str,
-    split: int,
-    seeds: int,
-    values: int,
-    test: tuple[FloatArray, FloatArray],
-    selection: tuple[FloatArray, FloatArray],
-) -> pd.DataFrame:
-    grid = np.arange(values, dtype=np.float64) if values > 1 else np.array([np.nan])
-    return pd.DataFrame(
+    Methods are ``baseline`` and ``method``; study k of a seed is the same however many there are.
+    """
+    width = truth.splits * truth.seeds * (1 + truth.values)
+    points = np.empty((studies, width, 4))
+    for study in range(studies):
+        points[study] = _study(truth, np.random.default_rng([seed, study]))
+    arms = [("baseline", 1), ("method", truth.values)]
+    labels = [
+        (method, split, number, float(value) if values > 1 else np.nan)
+        for method, values in arms
+        for split in range(truth.splits)
+        for number in range(truth.seeds)
+        for value in range(values)
+    ]
+    method, split, number, value = zip(*labels, strict=True)
+    error, disparity, selection_error, selection_disparity = points.reshape(-1, 4).T
+    frame = pd.DataFrame(
         {
-            "dataset": "simulated",
+            "dataset": np.repeat([f"study {k}" for k in range(studies)], width),
             "target": "y",
             "protected": "a",
-            "method": method,
-            "split": split,
-            "seed": np.repeat(np.arange(seeds), values),
-            "value": np.tile(grid, seeds),
-            "error": test[0],
-            "disparity": test[1],
-            "selection_error": selection[0],
-            "selection_disparity": selection[1],
+            "method": np.tile(method, studies),
+            "split": np.tile(split, studies),
+            "seed": np.tile(number, studies),
+            "value": np.tile(value, studies),
+            "error": error,
+            "disparity": disparity,
+            "selection_error": selection_error,
+            "selection_disparity": selection_disparity,
             "front": True,
         }
     )
+    return frame[list(FRONT_COLUMNS)]
+
+
+def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
+    """Error and disparity on test, then on selection rows, of every trial of one study."""
+    shared = rng.normal(size=truth.rows)
+    groups = np.arange(truth.rows) % 2
+    parts = [rng.permutation(truth.rows) for _ in range(truth.splits)]
+    found = []
+    for values, effect in [(1, 0.0), (truth.values, truth.effect)]:
+        own = rng.normal(scale=truth.row_sd, size=truth.rows)
+        fixed = np.where(groups == 1, 1 + truth.gap * (1 - effect), 1.0) * shared + own
+        trials = truth.seeds * values
+        for order in parts:
+            held_out = order[int(0.6 * truth.rows) :]
+            half = held_out.size // 2
+            bias = rng.normal(scale=truth.trial_sd, size=(trials, 2))
+            residual = fixed[held_out] + bias[:, groups[held_out]]
+            if truth.noise_sd:
+                residual += rng.normal(scale=truth.noise_sd, size=residual.shape)
+            measured = [
+                _measured(residual[:, part], groups[held_out[part]])
+                for part in (slice(half, None), slice(half))
+            ]
+            found.append(np.column_stack(measured))
+    return np.concatenate(found)
+
+
+def _measured(residual: FloatArray, groups: IntArray) -> FloatArray:
+    """RMSE and its difference between the two groups (S, 2)."""
+    square = np.square(residual)
+    first, second = (np.sqrt(square[:, groups == g].mean(axis=1)) for g in (0, 1))
+    return np.column_stack([np.sqrt(square.mean(axis=1)), np.abs(first - second)])
+
+
+def judge_each(fronts: pd.DataFrame, /) -> pd.DataFrame:
+    """Every simulated study judged as a run of its own would be: one row of `compare` each.
+
+    With one comparison per study, Holm's adjustment leaves p as it is.
+    """
+    ratios = dict.fromkeys(fronts["dataset"], RATIO)
+    compared = compare(paired(matched_points(fronts, AXES, "baseline")), ratios)
+    table = compared.assign(adjusted_p=compared["p"])
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
+    return table.assign(verdict=[verdict_of(facts) for facts in rows])

@@ -25,6 +25,7 @@ __all__ = [
     "disagreements",
     "judge",
     "sentence",
+    "verdict_of",
     "verdicts",
 ]
 
@@ -131,11 +132,16 @@ def verdicts(compared: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.DataFra
     """
     table = compared.assign(adjusted_p=holm(compared["p"].to_numpy(dtype=np.float64)))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
-    found = [next(rule.verdict for rule in RULES if rule.holds(facts)) for facts in rows]
+    found = [verdict_of(facts) for facts in rows]
     words = [
         sentence(facts, verdict, axes, baseline) for facts, verdict in zip(rows, found, strict=True)
     ]
     return table.assign(verdict=found, sentence=words)
+
+
+def verdict_of(facts: Facts, /) -> str:
+    """The verdict of the first rule that holds on a row of `compare` with ``adjusted_p``."""
+    return next(rule.verdict for rule in RULES if rule.holds(facts))
 
 
 def sentence(facts: Mapping[str, Any], verdict: str, axes: Axes, baseline: str, /) -> str:
