@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fairbench.errors import RunFolderError, StudyError
-from fairbench.execute import Executor, Job, Limits, Outcome, Shared
+from fairbench.execute import Executor, Job, Limits, Outcome, Shared, cores
 from fairbench.provenance import describe
-from fairbench.store import Rows, RunFolder
+from fairbench.session import Session
+from fairbench.store import RunFolder, writing
 from fairbench.study import Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
@@ -95,46 +95,66 @@ def run(
     import fairbench.plugins
 
     registry = registry or fairbench.plugins.load()
+    limits = _limits(jobs, chunk_seconds)
+    if isinstance(executor, str):
+        executor = _built(registry, executor)
     resolved = plan(study, registry)
     description = describe(resolved, registry)
     folder = RunFolder(_place(study, out, description["id"]))
     chunks = list(resolved.chunks())
-    progress = progress or Quiet()
+    chosen = _device(device)
     with folder.locked():
         _check_same(folder, description)
         done = folder.finished()
         waiting = [chunk for chunk in chunks if chunk.key not in done]
-        chosen = _device(device)
-        executor, limits = _executor(registry, executor, jobs, len(waiting), chunk_seconds)
-        session = _Session(folder, description, chunks, done, command)
+        executor = executor or _default(registry, limits, len(waiting), chosen)
+        session = Session(folder, description, chunks, done, command)
         session.costs |= {
-            "jobs": limits.jobs,
+            "jobs": executor.width(limits, len(waiting)),
             "device": chosen,
             "executor": type(executor).__name__.lower(),
         }
         session.prepare(resolved)
         registry.observers.run_started(str(folder.path))
-        progress.started(resolved, folder.path, session.trials_done, session.trials)
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        work = [_job(resolved, chunk) for chunk in waiting]
+        outcomes = _outcomes(executor, shared, [_job(resolved, c) for c in waiting], limits)
         try:
-            for outcome in _outcomes(executor, shared, work, limits):
-                session.keep(outcome)
-                registry.observers.chunk_finished(str(folder.path), outcome.job.chunk.key)
-                progress.finished(outcome)
+            _train(resolved, session, outcomes, progress or Quiet(), registry)
+            with writing(folder.path):
+                result = _analysed(folder)
         except KeyboardInterrupt:
             raise Interrupted(folder.path, session.trials_done, session.trials) from None
-        finally:
-            progress.stopped()
-            session.write()
-        result = _analysed(folder)
         registry.observers.run_finished(str(folder.path))
         return result
 
 
+def _train(
+    resolved: Plan,
+    session: Session,
+    outcomes: Generator[Outcome],
+    progress: Progress,
+    registry: Registry,
+) -> None:
+    """Store outcomes as they come; whatever ends this, the manifest is brought up to date."""
+    path = session.folder.path
+    progress.started(resolved, path, session.trials_done, session.trials)
+    try:
+        with closing(outcomes):
+            for outcome in outcomes:
+                session.keep(outcome)
+                registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
+                progress.finished(outcome)
+        session.write()
+    except BaseException:
+        session.write_if_possible()
+        raise
+    finally:
+        progress.stopped()
+
+
 def _outcomes(
     executor: Executor, shared: Shared, work: Sequence[Job], limits: Limits
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     if not work:
         return
     outcomes = executor.run(shared, work, limits)
@@ -153,13 +173,13 @@ def _analysed(folder: RunFolder) -> Run:
 def _place(study: Study, out: str | Path | None, identity: str) -> Path:
     if out is not None:
         return Path(out)
-    return Path("runs") / f"{study.title}-{identity[:10]}"
+    return Path("runs") / re.sub(r"[^\w.-]+", "_", f"{study.title}-{identity[:10]}")
 
 
 def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
     """Refuse a folder that holds something else than this study."""
     if not (folder.path / "manifest.json").exists():
-        others = [p for p in folder.path.iterdir() if p.name != ".lock"]
+        others = [p for p in folder.path.iterdir() if not p.name.startswith(".")]
         if others:
             raise RunFolderError(
                 f"the folder is not empty and holds no run: {others[0].name!r}",
@@ -198,102 +218,31 @@ def _device(wanted: str) -> str:
     )
 
 
-def _executor(
-    registry: Registry,
-    wanted: str | Executor | None,
-    jobs: int | None,
-    chunks: int,
-    seconds: float | None,
-) -> tuple[Executor, Limits]:
-    import os
+def _limits(jobs: int | None, seconds: float | None) -> Limits:
+    for flag, value in (("--jobs", jobs), ("--chunk-seconds", seconds)):
+        if value is not None and not value > 0:
+            raise StudyError(f"{value} is not positive", where=flag, mend="give more than 0")
+    return Limits(jobs, seconds)
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits = Limits(max(1, min(jobs or cores or 1, chunks)), seconds)
-    if isinstance(wanted, Executor):
-        return wanted, limits
-    name = wanted or ("local" if limits.jobs > 1 or seconds is not None else "serial")
+
+def _built(registry: Registry, name: str) -> Executor:
     built = registry.find("executor", name).build({})
-    assert isinstance(built, Executor)
-    return built, limits
+    if not isinstance(built, Executor):
+        raise StudyError(f"{name!r} is no Executor", where="--executor")
+    return built
+
+
+def _default(registry: Registry, limits: Limits, chunks: int, device: str) -> Executor:
+    """Processes on this machine, or this process where nothing is won by more."""
+    # One process keeps a GPU busy; several would only share its memory.
+    jobs = limits.jobs or (cores() if device == "cpu" else 1)
+    alone = min(jobs, chunks) <= 1 and limits.seconds is None
+    return _built(registry, "serial" if alone else "local")
 
 
 def _job(resolved: Plan, chunk: Chunk) -> Job:
     arm = resolved.arms[chunk.dataset, chunk.method]
     return Job(chunk, arm.component.qualified, arm.options, arm.training)
-
-
-class _Session:
-    """One sitting at a run folder: stores outcomes and keeps the manifest's costs up to date."""
-
-    def __init__(
-        self,
-        folder: RunFolder,
-        description: dict[str, Any],
-        chunks: Sequence[Chunk],
-        done: frozenset[str],
-        command: str | None,
-    ) -> None:
-        self.folder, self.description = folder, description
-        self.trials = sum(len(chunk.trials) for chunk in chunks)
-        finished = [chunk for chunk in chunks if chunk.key in done]
-        self.trials_done = sum(len(chunk.trials) for chunk in finished)
-        self.chunks, self.chunks_done, self.chunks_failed = len(chunks), len(finished), 0
-        self.costs: dict[str, Any] = {}
-        self.since = time.perf_counter()
-        before: dict[str, Any] = {}
-        if (folder.path / "manifest.json").exists():
-            manifest = folder.read_manifest()
-            before, command = manifest["progress"], manifest["command"] or command
-        self.command = command
-        self.started = before.get("started") or _now()
-        self.model_steps = before.get("model_steps", 0)
-        self.train_seconds = before.get("train_seconds", 0.0)
-        self.wall_seconds = before.get("wall_seconds", 0.0)
-        self.notes: list[str] = []
-
-    def prepare(self, resolved: Plan) -> None:
-        """Store what analysis needs of the data, and a first manifest."""
-        for name, dataset in resolved.datasets.items():
-            rows = Rows(dataset.targets, dataset.protected, dataset.clusters, resolved.splits[name])
-            self.folder.write_rows(self.description["datasets"][name]["file"], rows)
-        self.write()
-
-    def keep(self, outcome: Outcome) -> None:
-        """Store one outcome."""
-        chunk = outcome.job.chunk
-        if outcome.trained is None:
-            self.chunks_failed += 1
-            self.folder.write_failure(chunk.key, chunk.trials, outcome.reason, outcome.traceback)
-            return
-        self.folder.write_chunk(chunk.key, chunk.trials, outcome.trained, outcome.seconds)
-        self.trials_done += len(chunk.trials)
-        self.chunks_done += 1
-        self.model_steps += outcome.trained.model_steps
-        self.train_seconds += outcome.seconds
-
-    def write(self) -> None:
-        """Bring the manifest up to date."""
-        wall = self.wall_seconds + time.perf_counter() - self.since
-        progress = {
-            "started": self.started,
-            "updated": _now(),
-            "trials": self.trials,
-            "trials_done": self.trials_done,
-            "chunks": self.chunks,
-            "chunks_done": self.chunks_done,
-            "chunks_failed": self.chunks_failed,
-            "model_steps": self.model_steps,
-            "train_seconds": round(self.train_seconds, 3),
-            "wall_seconds": round(wall, 3),
-            **self.costs,
-        }
-        self.folder.write_manifest(
-            {**self.description, "command": self.command, "progress": progress}
-        )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def failed_trials(result: Run, /) -> int:

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fairbench.execute.job import Job, Outcome, Shared
 
-__all__ = ["Executor", "Limits"]
+__all__ = ["Executor", "Limits", "cores"]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on a run: chunks trained at once, and seconds one chunk may take (None: any)."""
+    """What the user asked for: chunks trained at once, and seconds one chunk may take.
 
-    jobs: int = 1
+    None leaves either to the executor.
+    """
+
+    jobs: int | None = None
     seconds: float | None = None
 
 
 class Executor(ABC):
-    """Carries jobs out, in any order, and never gives up on the others because of one."""
+    """Carries jobs out, in any order, and never gives up on the others because of one.
+
+    Subclasses are frozen dataclasses whose fields are the executor's options.
+    """
+
+    def width(self, limits: Limits, chunks: int, /) -> int:
+        """How many of `chunks` chunks are trained at once under `limits`.
+
+        Asked before anything is written, so that what cannot work is said at once.
+
+        Raises
+        ------
+        StudyError
+            Where this executor cannot keep to `limits`, or cannot run here at all.
+        """
+        return max(1, min(limits.jobs or cores(), chunks))
 
     @abstractmethod
     def run(self, shared: Shared, jobs: Sequence[Job], limits: Limits, /) -> Iterator[Outcome]:
@@ -28,3 +47,10 @@ class Executor(ABC):
 
         Closing the iterator stops all work that is under way.
         """
+
+
+def cores() -> int:
+    """Number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

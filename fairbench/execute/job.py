@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 from fairbench.dataset import Dataset
 from fairbench.errors import PluginError
+from fairbench.execute.check import checked
 from fairbench.method import Fold, Method, Trained, Training, Work
 from fairbench.protocol import Split
 from fairbench.study import Chunk
 
-__all__ = ["Job", "Outcome", "Shared", "carry_out"]
+__all__ = ["Job", "Outcome", "Shared", "carry_out", "packed", "unpacked"]
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,22 @@ class Outcome:
     reason: str = ""
     traceback: str = ""
 
+    @classmethod
+    def failed(cls, job: Job, error: BaseException, seconds: float, /) -> Outcome:
+        """The outcome of a job that ended in `error`."""
+        detail = "".join(traceback.format_exception(error))
+        return cls(job, None, seconds, f"{type(error).__name__}: {error}", detail)
+
 
 def carry_out(shared: Shared, job: Job, /) -> Outcome:
-    """Train one chunk here. An exception becomes part of the outcome."""
+    """Train one chunk here. Whatever a plugin raises becomes part of the outcome."""
     started = time.perf_counter()
     try:
-        trained = _train(shared, job)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return Outcome(job, None, time.perf_counter() - started, reason, traceback.format_exc())
+        # What a plugin prints must not garble a document on standard output.
+        with redirect_stdout(sys.stderr):
+            trained = _train(shared, job)
+    except (Exception, SystemExit) as error:
+        return Outcome.failed(job, error, time.perf_counter() - started)
     return Outcome(job, trained, time.perf_counter() - started)
 
 
@@ -63,14 +74,25 @@ def _train(shared: Shared, job: Job) -> Trained:
 
     chunk = job.chunk
     method = load().find("method", job.method).build(job.options)
-    assert isinstance(method, Method)
+    if not isinstance(method, Method):
+        raise PluginError(f"{job.method!r} is no Method")
     fold = Fold(shared.datasets[chunk.dataset], shared.splits[chunk.dataset][chunk.split])
     work = Work(chunk.trials, fold, job.training, shared.entropy, shared.device)
-    trained = method.train(work)
-    if len(trained.predictions) != len(chunk.trials):
-        raise PluginError(
-            f"method {job.method!r} returned {len(trained.predictions)} predictions "
-            f"for {len(chunk.trials)} trials",
-            mend="return one prediction per trial, in their order",
-        )
-    return trained
+    return checked(method.train(work), work, f"method {job.method!r}")
+
+
+def packed(outcome: Outcome, /) -> bytes:
+    """`outcome` for the way home; one that cannot travel becomes the outcome that says so."""
+    try:
+        return pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        return pickle.dumps(Outcome.failed(outcome.job, error, outcome.seconds))
+
+
+def unpacked(parcel: bytes, job: Job, /) -> Outcome:
+    """The outcome of `job` that a worker of this run packed."""
+    try:
+        outcome: Outcome = pickle.loads(parcel)  # noqa: S301  # from a process we started
+    except Exception as error:
+        return Outcome.failed(job, error, 0.0)
+    return outcome

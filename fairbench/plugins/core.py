@@ -23,7 +23,7 @@ def fairbench_protocols() -> Iterator[ProtocolDescription]:
 
 @hookimpl
 def fairbench_executors() -> Iterator[ExecutorDescription]:
-    """Where chunks run without a cluster."""
+    """Where chunks run."""
     yield ExecutorDescription(
         name="serial",
         summary="One chunk after the other, in this process",
@@ -33,4 +33,11 @@ def fairbench_executors() -> Iterator[ExecutorDescription]:
         name="local",
         summary="Several chunks at once, in processes on this machine",
         target="fairbench.execute.local:Local",
+    )
+    yield ExecutorDescription(
+        name="dask",
+        summary="Workers of a Dask cluster: one of this machine, or any that has a scheduler",
+        target="fairbench.execute.dask:Dask",
+        citation="Rocklin (2015). Dask: parallel computation with blocked algorithms and task "
+        "scheduling. Proceedings of the 14th Python in Science Conference.",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -18,18 +19,18 @@ from fairbench.dataset import Protected
 from fairbench.errors import RunFolderError
 from fairbench.method import Trial
 from fairbench.protocol import Split
-from fairbench.store.atomic import read_json, write_bytes, write_json
+from fairbench.store.atomic import PART, read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
     from fairbench.method import Part, Trained
 
-__all__ = ["FORMAT", "Rows", "RunFolder", "StoredChunk"]
+__all__ = ["FORMAT", "Cost", "Rows", "RunFolder", "StoredChunk"]
 
 FORMAT = 1
 """Version of the folder's layout, in its manifest."""
 
-_PARTS = ("train", "validation", "test")
+_PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class Rows:
     protected: tuple[Protected, ...]
     clusters: IntArray | None
     splits: tuple[Split, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a chunk took: optimiser steps summed over its trials, and seconds of training."""
+
+    model_steps: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -67,8 +76,11 @@ class StoredChunk:
 
     @cached_property
     def _arrays(self) -> Mapping[str, np.ndarray]:
-        with np.load(self.path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, BadZipFile) as error:
+            raise _damaged(self.path, error) from error
 
     def prediction(self, part: Part, /) -> FloatArray:
         """Predictions (trials, rows, targets) on the validation or test rows."""
@@ -111,7 +123,9 @@ class RunFolder:
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunFolderError(
-                f"the manifest cannot be read: {error}", where=str(file), mend="run it again"
+                f"the manifest cannot be read: {error}",
+                where=str(file),
+                mend="restore that file from a copy, or choose another --out",
             ) from error
         if version != FORMAT:
             raise RunFolderError(
@@ -135,33 +149,27 @@ class RunFolder:
                 )
                 for number, attribute in enumerate(facts["protected"])
             )
-            clusters = arrays["clusters"] if "clusters" in arrays else None
+            clusters = arrays.get("clusters")
             splits = tuple(_split(codes) for codes in arrays["splits"])
             return Rows(arrays["targets"], protected, clusters, splits)
 
     def chunks(self) -> Iterator[StoredChunk]:
         """Every finished chunk, in the order of their keys."""
         for meta in sorted((self.path / "chunks").glob("*.json")):
-            yield StoredChunk(meta.with_suffix(".npz"), read_json(meta))
+            try:
+                yield StoredChunk(meta.with_suffix(".npz"), read_json(meta))
+            except (OSError, ValueError) as error:
+                raise _damaged(meta, error) from error
 
     def failures(self) -> Iterator[Mapping[str, Any]]:
         """Chunks that produced nothing: key, trials, reason and traceback."""
         for file in sorted((self.path / "failures").glob("*.json")):
             yield read_json(file)
 
-    def finished(self) -> frozenset[str]:
-        """Keys of the chunks that are wholly on disk."""
-        return frozenset(
-            meta.stem for meta in (self.path / "chunks").glob("*.json") if self._is_whole(meta)
-        )
-
-    @staticmethod
-    def _is_whole(meta: Path) -> bool:
-        try:
-            content = meta.with_suffix(".npz").read_bytes()
-            return bool(read_json(meta)["sha256"] == sha256(content).hexdigest())
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+    def finished(self) -> dict[str, Cost]:
+        """What each chunk took that is wholly on disk, by its key: arrays and JSON that agree."""
+        metas = sorted((self.path / "chunks").glob("*.json"))
+        return {meta.stem: cost for meta in metas if (cost := _cost(meta)) is not None}
 
     # writing
 
@@ -188,6 +196,13 @@ class RunFolder:
             yield
         finally:
             lock.release()
+
+    def clean(self, finished: Collection[str], /) -> None:
+        """Take out what a kill or a faulty disk left of chunks that are not `finished`."""
+        leftover = [*self.path.glob(f".*{PART}"), *self.path.glob(f"*/.*{PART}")]
+        chunks = (self.path / "chunks").glob("[!.]*")
+        for file in (*leftover, *(file for file in chunks if file.stem not in finished)):
+            file.unlink(missing_ok=True)
 
     def write_manifest(self, manifest: Mapping[str, Any], /) -> None:
         """Replace the manifest."""
@@ -239,6 +254,24 @@ class RunFolder:
             "traceback": detail,
         }
         write_json(self.path / "failures" / f"{key}.json", content)
+
+
+def _cost(meta: Path) -> Cost | None:
+    """What a chunk took; None where its files are not what was written."""
+    try:
+        content, told = meta.with_suffix(".npz").read_bytes(), read_json(meta)
+        whole = told["sha256"] == sha256(content).hexdigest()
+        return Cost(int(told["model_steps"]), float(told["seconds"])) if whole else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _damaged(file: Path, error: Exception) -> RunFolderError:
+    return RunFolderError(
+        f"a stored chunk cannot be read: {error}",
+        where=str(file),
+        mend="run the study again: chunks that are not whole are trained anew",
+    )
 
 
 def npz(arrays: Mapping[str, np.ndarray], /) -> bytes:

@@ -105,9 +105,11 @@ def _even(blocks: Sequence[list[Trial]], most: int) -> Iterator[Sequence[list[Tr
 
 
 def _chunk(dataset: str, method: str, split: int, trials: list[Trial]) -> Chunk:
-    digest = hashlib.sha256("\n".join(trial.key for trial in trials).encode()).hexdigest()
-    stem = re.sub(r"[^\w.-]+", "_", f"{dataset}-{method}-split{split}")
-    return Chunk(f"{stem}-{digest[:10]}", dataset, method, split, tuple(trials))
+    """`trials` under a key that is unique within the study and fit to be a file's name."""
+    content = repr((dataset, method, split, [(trial.value, trial.seed) for trial in trials]))
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", f"{dataset}-{method}")[:80]
+    return Chunk(f"{stem}-split{split}-{digest[:12]}", dataset, method, split, tuple(trials))
 
 
 def plan(study: Study, registry: Registry, /) -> Plan:

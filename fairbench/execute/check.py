@@ -1,0 +1,89 @@
+"""What a method returned, brought into the form that is stored, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+
+from fairbench.errors import PluginError
+from fairbench.method import Part, Prediction, Status, Trained, Work
+
+__all__ = ["checked"]
+
+_MEND = "report it to the plugin's authors"
+
+
+def checked(trained: object, work: Work, /, of: str) -> Trained:
+    """`trained` as plain arrays of the right shapes, so that storing it cannot fail.
+
+    A prediction that calls itself ``ok`` and holds a number that is not finite counts as
+    diverged.
+
+    Raises
+    ------
+    PluginError
+        Where it is anything else than one prediction per trial of `work`.
+    """
+    if not isinstance(trained, Trained):
+        raise PluginError(f"{of} returned {_kind(trained)}, not a Trained", mend=_MEND)
+    if len(trained.predictions) != len(work.trials):
+        raise PluginError(
+            f"{of} returned {len(trained.predictions)} predictions for {len(work.trials)} trials",
+            mend="return one prediction per trial, in their order",
+        )
+    predictions = [_prediction(p, work, of) for p in trained.predictions]
+    _check_records(predictions, of)
+    notes = tuple(str(note) for note in trained.notes)
+    return Trained(predictions, int(trained.model_steps), notes)
+
+
+def _prediction(given: object, work: Work, of: str) -> Prediction:
+    if not isinstance(given, Prediction):
+        raise PluginError(f"{of} returned {_kind(given)}, not a Prediction", mend=_MEND)
+    if given.status not in get_args(Status):
+        raise PluginError(f"{of} returned the status {given.status!r}", mend=_MEND)
+    validation = _rows(given.validation, work, "validation", of)
+    test = _rows(given.test, work, "test", of)
+    record = {str(name): _numbers(value, of) for name, value in given.record.items()}
+    sound = Prediction(validation, test, record, given.status, str(given.note))
+    if sound.status == "ok" and not (np.isfinite(validation).all() and np.isfinite(test).all()):
+        return replace(sound, status="diverged", note="a prediction is not finite")
+    return sound
+
+
+def _rows(given: object, work: Work, part: Part, of: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    wanted = (work.fold.split[part].size, work.fold.dataset.targets.shape[1])
+    array = _numbers(given, of)
+    if array.shape != wanted:
+        raise PluginError(
+            f"{of} predicted an array of shape {array.shape} for the {part} rows",
+            mend=f"predict one row per example and one column per target: {wanted}",
+        )
+    return array.astype(np.float64)
+
+
+def _numbers(given: object, of: str) -> np.ndarray:
+    array = np.asarray(given)
+    if array.dtype.kind not in "biuf":
+        raise PluginError(f"{of} returned {_kind(given)} of {array.dtype}, not numbers", mend=_MEND)
+    return array
+
+
+def _check_records(predictions: list[Prediction], of: str) -> None:
+    shapes: Mapping[str, tuple[int, ...]] = {}
+    for prediction in predictions:
+        found = {name: np.shape(value) for name, value in prediction.record.items()}
+        for name in found.keys() & shapes.keys():
+            if found[name] != shapes[name]:
+                raise PluginError(
+                    f"{of} recorded {name!r} in shapes {shapes[name]} and {found[name]}",
+                    mend="record arrays of one shape for all trials of a chunk",
+                )
+        shapes = {**shapes, **found}
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

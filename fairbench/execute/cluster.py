@@ -1,0 +1,241 @@
+"""What the dask executor does with the package `distributed`, which is imported here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import Any
+from uuid import uuid4
+
+import dask
+from distributed import (
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    Worker,
+    WorkerPlugin,
+    get_worker,
+)
+from distributed.versions import get_versions
+
+from fairbench.errors import StudyError
+from fairbench.execute.executor import Limits
+from fairbench.execute.job import Job, Outcome, Shared, carry_out, packed, unpacked
+from fairbench.execute.retry import Died, overdue
+from fairbench.execute.threads import limit_threads
+from fairbench.execute.worker import interrupts_held
+
+__all__ = ["attempt", "connected", "equipped", "threads"]
+
+SETTINGS = {
+    "distributed.scheduler.worker-saturation": 1.0,  # a worker holds no chunk that it cannot start
+    "distributed.scheduler.allowed-failures": 1,  # a chunk may lose one worker to bad luck
+    "distributed.comm.timeouts.connect": "10s",
+}
+"""Those of a cluster of our own; a scheduler that runs already has its own."""
+
+PACKAGES = ("fairbench-mtl", "torch", "numpy", "scipy", "scikit-learn", "pandas")
+"""Distributions that decide a chunk's numbers, beside Python."""
+
+Flying = dict[Future, tuple[Job, float]]
+"""Chunks in flight: the job, and the clock time (monotonic, seconds) at which it has to be done."""
+
+_QUIET = ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler")
+
+
+class Kit(WorkerPlugin):
+    """What every worker of the cluster gets, also one that comes late: the data of the run."""
+
+    def __init__(self, shared: Shared, versions: Mapping[str, str]) -> None:
+        self.shared = shared
+        self.versions = versions
+        self.prepared = False
+
+    def setup(self, worker: Worker) -> None:
+        """Say what of the driver's versions differs here."""
+        self.differences = _differences(self.versions, _versions(get_versions(PACKAGES)))
+
+
+def _carry_out(name: str, job: Job) -> bytes:
+    """Train a chunk. Runs on a worker."""
+    kit = get_worker().plugins[name]
+    assert isinstance(kit, Kit)
+    if kit.differences:
+        error = StudyError(f"this worker has other versions than the driver: {kit.differences}")
+        return packed(Outcome.failed(job, error, 0.0))
+    if not kit.prepared:
+        limit_threads()
+        kit.prepared = True
+    return packed(carry_out(kit.shared, job))
+
+
+@contextmanager
+def connected(scheduler: str, processes: int) -> Iterator[Client]:
+    """A client of the scheduler at that address, or of a cluster of so many processes here."""
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(SETTINGS))
+        with interrupts_held(), _quiet():  # threads and processes inherit both
+            address: str | LocalCluster = scheduler or stack.enter_context(_local(processes))
+            client = stack.enter_context(_client(address))
+        try:
+            yield client
+        finally:
+            stack.enter_context(_quiet())
+            stack.enter_context(interrupts_held())
+
+
+def _local(processes: int) -> LocalCluster:
+    return LocalCluster(
+        n_workers=processes,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+
+
+def _client(address: str | LocalCluster) -> Client:
+    try:
+        return Client(address, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise StudyError(
+            f"no Dask scheduler answers: {error}",
+            where=f"--scheduler {address}",
+            mend="start one with `dask scheduler`, and give the address it prints",
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in _QUIET]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def threads(client: Client) -> int:
+    """Number of chunks that the cluster can train at once, now."""
+    return sum(client.nthreads().values())
+
+
+@contextmanager
+def equipped(client: Client, shared: Shared) -> Iterator[str]:
+    """Check the workers' versions and give them `shared`, under the name that is yielded."""
+    client.wait_for_workers(1)
+    _check(client)
+    name = f"fairbench-{uuid4().hex}"
+    client.register_plugin(Kit(shared, _versions(get_versions(PACKAGES))), name=name)
+    try:
+        yield name
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            client.unregister_worker_plugin(name)
+
+
+def _check(client: Any) -> None:
+    found = client.get_versions(packages=PACKAGES)
+    here = _versions(found["client"])
+    for address, there in found["workers"].items():
+        if differences := _differences(here, _versions(there)):
+            raise StudyError(
+                f"a worker has other versions than this process: {differences}",
+                where=f"Dask worker {address}",
+                mend="install the same versions there: equal studies must give equal numbers",
+            )
+
+
+def _versions(found: Mapping[str, Any]) -> dict[str, str]:
+    packages = found["packages"]
+    return {name: str(packages.get(name)) for name in ("python", *PACKAGES)}
+
+
+def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    """``torch 2.13 here, 2.12 there`` for each package; empty where all are equal."""
+    parts = [f"{n} {here[n]} here, {there[n]} there" for n in here if here[n] != there[n]]
+    return "; ".join(parts)
+
+
+def attempt(
+    client: Client, name: str, limits: Limits, jobs: Sequence[Job]
+) -> Iterator[Outcome | Died]:
+    """What comes of each job, in the order in which they end."""
+    waiting = deque(jobs)
+    flying: Flying = {}
+    landed: SimpleQueue[Future] = SimpleQueue()
+    came: list[Outcome | Died] = []
+    try:
+        while True:
+            room = min(limits.jobs or len(jobs), max(1, threads(client))) if waiting else 0
+            while waiting and len(flying) < room:
+                job = waiting.popleft()
+                future = client.submit(_carry_out, name, job, pure=False, retries=0)
+                future.add_done_callback(landed.put)
+                flying[future] = (job, _deadline(limits.seconds))
+            yield from came  # only now, so that nobody is idle while the driver stores
+            if not flying:
+                return
+            came = [*_landed(flying, landed), *_overdue(client, flying, limits.seconds)]
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            client.cancel(list(flying))
+
+
+def _deadline(seconds: float | None) -> float:
+    return float("inf") if seconds is None else time.monotonic() + seconds
+
+
+def _landed(flying: Flying, landed: SimpleQueue[Future]) -> Iterator[Outcome | Died]:
+    """Wait for the first future that is done, or for the first deadline."""
+    deadline = min(deadline for _, deadline in flying.values())
+    patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+    with suppress(Empty):
+        future = landed.get(timeout=patience)
+        if future in flying:  # and was not given up on
+            job, _ = flying.pop(future)
+            yield _came(future, job)
+
+
+def _came(future: Future, job: Job) -> Outcome | Died:
+    try:
+        return unpacked(future.result(), job)
+    except KilledWorker as error:
+        return Died(job, f"worker {error.last_worker.address} was the last to die of it")
+    except CancelledError as error:
+        raise StudyError(
+            "the connection to the Dask scheduler is lost",
+            where="--executor dask",
+            mend="start the cluster again and run the same command: what was finished is kept",
+        ) from error
+    except Exception as error:
+        return Outcome.failed(job, error, 0.0)
+
+
+def _overdue(client: Client, flying: Flying, seconds: float | None) -> Iterator[Outcome]:
+    """Give up on tasks that have been running too long, and restart their workers."""
+    now = time.monotonic()
+    late = [future for future, (_, deadline) in flying.items() if deadline <= now]
+    if not late or seconds is None:
+        return
+    running = {key: worker for worker, keys in client.processing().items() for key in keys}
+    for future in late:
+        job, _ = flying[future]
+        if future.key not in running:  # it still waits for a worker
+            flying[future] = (job, _deadline(seconds))
+            continue
+        del flying[future]
+        client.cancel([future])
+        with suppress(ValueError):  # a worker without a nanny cannot be restarted
+            client.restart_workers([running[future.key]], raise_for_error=False)
+        yield overdue(job, seconds)

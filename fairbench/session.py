@@ -1,0 +1,136 @@
+"""One sitting at a run folder: stores outcomes, and keeps account of what the run has taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from fairbench.errors import RunFolderError
+from fairbench.execute import Outcome
+from fairbench.store import Cost, Rows, RunFolder, writing
+
+if TYPE_CHECKING:
+    from fairbench.study import Chunk, Plan
+
+__all__ = ["Session"]
+
+WRITE_EVERY = 5.0
+"""Seconds between two writings of the manifest while chunks come in."""
+
+
+class Session:
+    """Stores outcomes in `folder` and the state of the run in its manifest.
+
+    Steps and seconds of training are the sums over the chunks on disk, whoever trained them and
+    however that ended; the seconds on the clock are those of all sittings so far.
+
+    Parameters
+    ----------
+    description
+        The manifest but for progress and command.
+    chunks
+        All chunks of the run.
+    done
+        What those took that are on disk already, by key.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        description: Mapping[str, Any],
+        chunks: Sequence[Chunk],
+        done: Mapping[str, Cost],
+        command: str | None,
+    ) -> None:
+        self.folder, self.description = folder, description
+        finished = [chunk for chunk in chunks if chunk.key in done]
+        self.trials = sum(len(chunk.trials) for chunk in chunks)
+        self.trials_done = sum(len(chunk.trials) for chunk in finished)
+        self.chunks, self.chunks_done, self.chunks_failed = len(chunks), len(finished), 0
+        self.model_steps = sum(done[chunk.key].model_steps for chunk in finished)
+        self.train_seconds = sum(done[chunk.key].seconds for chunk in finished)
+        self.costs: dict[str, Any] = {}
+        before: Mapping[str, Any] = {}
+        if (folder.path / "manifest.json").exists():
+            manifest = folder.read_manifest()
+            before, command = manifest["progress"], manifest["command"] or command
+        self.command = command
+        self._started = before.get("started") or _now()
+        self._wall_before = before.get("wall_seconds", 0.0)
+        self._since = time.monotonic()
+        self._due = self._since + WRITE_EVERY
+        with writing(folder.path):
+            folder.clean(done.keys())
+
+    def prepare(self, resolved: Plan) -> None:
+        """Store a first manifest, and what analysis needs of the data."""
+        self.write()  # first of all: it is what marks the folder as this run's
+        with writing(self.folder.path):
+            for name, data in resolved.datasets.items():
+                rows = Rows(data.targets, data.protected, data.clusters, resolved.splits[name])
+                self.folder.write_rows(self.description["datasets"][name]["file"], rows)
+
+    def keep(self, outcome: Outcome) -> None:
+        """Store one outcome.
+
+        Raises
+        ------
+        RunFolderError
+            Where the disk is full, or the folder can no longer be written.
+        """
+        with writing(self.folder.path):
+            self._store(outcome)
+        if time.monotonic() >= self._due:
+            self.write()
+
+    def _store(self, outcome: Outcome) -> None:
+        chunk = outcome.job.chunk
+        if outcome.trained is None:
+            self.chunks_failed += 1
+            self.folder.write_failure(chunk.key, chunk.trials, outcome.reason, outcome.traceback)
+            return
+        self.folder.write_chunk(chunk.key, chunk.trials, outcome.trained, outcome.seconds)
+        self.trials_done += len(chunk.trials)
+        self.chunks_done += 1
+        self.model_steps += outcome.trained.model_steps
+        self.train_seconds += outcome.seconds
+
+    def write(self) -> None:
+        """Bring the manifest up to date."""
+        wall = self._wall_before + time.monotonic() - self._since
+        progress = {
+            "started": self._started,
+            "updated": _now(),
+            "trials": self.trials,
+            "trials_done": self.trials_done,
+            "chunks": self.chunks,
+            "chunks_done": self.chunks_done,
+            "chunks_failed": self.chunks_failed,
+            "model_steps": self.model_steps,
+            "train_seconds": round(self.train_seconds, 3),
+            "wall_seconds": round(wall, 3),
+            "trials_per_second": _rate(self.trials_done, wall),
+            "model_steps_per_second": _rate(self.model_steps, wall),
+            **self.costs,
+        }
+        with writing(self.folder.path):
+            self.folder.write_manifest(
+                {**self.description, "command": self.command, "progress": progress}
+            )
+        self._due = time.monotonic() + WRITE_EVERY
+
+    def write_if_possible(self) -> None:
+        """As `write`, at the end of a sitting that may have ended for want of disk space."""
+        with suppress(RunFolderError):
+            self.write()
+
+
+def _rate(count: int, seconds: float) -> float:
+    return round(count / seconds, 3) if seconds > 0 else 0.0
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
