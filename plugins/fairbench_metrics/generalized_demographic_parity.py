@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench_metrics._common import group_means, group_sizes, over_trials, varying
+from fairbench_metrics._kernel import gaussian_factor
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, Protected
-
-_BLOCK = 1024  # distinct values of s whose kernel is held at once: 8 KB each per distinct value
 
 
 def bandwidth(values: FloatArray, /) -> float:
@@ -31,12 +30,9 @@ def _smooth(prediction: FloatArray, values: FloatArray) -> tuple[FloatArray, Flo
     order = np.argsort(values, kind="stable")
     points, starts, counts = np.unique(values[order], return_index=True, return_counts=True)
     sums = np.add.reduceat(prediction[:, order], starts, axis=-1)
-    points = points / bandwidth(values)
-    means = np.empty_like(sums)
-    for start in range(0, len(points), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        kernel = np.exp(-0.5 * np.square(points[:, None] - points[block]))
-        means[:, block] = sums @ kernel / (counts @ kernel)
+    factor = gaussian_factor((points / bandwidth(values))[None])[0]
+    # The kernel matrix is factorᵀ·factor; each point's own weight keeps the divisor above 1.
+    means: FloatArray = (sums @ factor.T @ factor) / (counts @ factor.T @ factor)
     return means, counts / len(values)
 
 
