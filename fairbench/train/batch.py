@@ -50,7 +50,7 @@ class Rows:
 
     def batch(self, table: Tensor, /) -> Batch:
         """A batch of rows (..., batch, all widths) of `table`."""
-        *columns, groups = table.split([*self.widths.values(), self.shares.numel()], dim=-1)
+        *columns, groups = torch.split(table, [*self.widths.values(), self.shares.numel()], dim=-1)
         return Batch(dict(zip(self.widths, columns, strict=True)), groups, self.shares)
 
 

@@ -97,5 +97,5 @@ def _predict(setup: Setup, fitted: Fitted, rows: Rows) -> FloatArray:
         return np.zeros((lanes, 0, len(names)))
     at_once = max(1, MOST_ELEMENTS // (lanes * rows.features.shape[1]))
     with torch.no_grad():
-        parts = [predict(x).cpu() for x in rows.features.split(at_once)]
+        parts = [predict(x).cpu() for x in torch.split(rows.features, at_once)]
     return torch.cat(parts, dim=1).double().numpy()

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Draws", "MaskedDropout", "mask_draws", "mask_shapes", "noise_draws", "own_dropout"]
+__all__ = [
+    "Draws",
+    "MaskShapes",
+    "MaskedDropout",
+    "mask_draws",
+    "noise_draws",
+    "own_dropout",
+    "probed",
+]
 
 Draw = Callable[[torch.Size, torch.Generator], Tensor]
 
@@ -40,24 +48,29 @@ def own_dropout(module: nn.Module, /) -> nn.Module:
     return module
 
 
-def mask_shapes(module: nn.Module, features: Tensor, /) -> dict[str, tuple[float, torch.Size]]:
-    """Drop probability and shape (one trial's batch) of every mask of `module`, by buffer name."""
+MaskShapes = Mapping[str, tuple[float, torch.Size]]
+"""Drop probability and shape (one trial's batch) of every mask, by buffer name."""
+
+
+def probed(
+    module: nn.Module, trunk: nn.Module, heads: Mapping[str, nn.Module], features: Tensor, /
+) -> tuple[Tensor, dict[str, Tensor], MaskShapes]:
+    """Representation and outputs of one trial's batch, and the masks that it asked for."""
     shapes: dict[str, tuple[float, torch.Size]] = {}
     hooks = []
     for name, child in module.named_modules():
         if isinstance(child, MaskedDropout):
 
-            def seen(_: nn.Module, args: tuple[Tensor, ...], key: str = name) -> None:
-                shapes[f"{key}.mask"] = (module.get_submodule(key).p, args[0].shape)  # type: ignore[assignment]
+            def seen(layer: MaskedDropout, args: tuple[Tensor, ...], key: str = name) -> None:
+                shapes[f"{key}.mask"] = (layer.p, args[0].shape)
 
             hooks.append(child.register_forward_pre_hook(seen))
     with torch.no_grad():
-        hidden = module.trunk(features)
-        for head in module.heads.values():
-            head(hidden)
+        hidden = trunk(features)
+        outputs = {name: head(hidden) for name, head in heads.items()}
     for hook in hooks:
         hook.remove()
-    return shapes
+    return hidden, outputs, shapes
 
 
 @dataclass
@@ -96,7 +109,7 @@ class Draws:
 
 
 def mask_draws(
-    shapes: Mapping[str, tuple[float, torch.Size]],
+    shapes: MaskShapes,
     seeds: Sequence[int],
     dtype: torch.dtype,
     device: torch.device,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -103,5 +103,7 @@ class NetworkMethod(Method):
     def train(self, work: Work, /) -> Trained:
         from fairbench.train.chunk import train_chunk
 
+        fold = replace(work.fold, scale_targets=work.training.scale_targets)
+        work = replace(work, fold=fold)
         with torch.random.fork_rng(devices=[]):
             return train_chunk(self, work)

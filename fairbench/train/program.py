@@ -72,11 +72,11 @@ class _UnknownError(Exception):
 Operation = Callable[[Tensors, Tensor, bool], Tensor]
 
 
-def _linear(layer: nn.Linear, name: str) -> Operation:
+def _linear(_layer: nn.Linear, name: str) -> Operation:
     weight, bias = f"{name}.weight", f"{name}.bias"
 
     def apply(tensors: Tensors, x: Tensor, _: bool) -> Tensor:
-        if layer.bias is None:
+        if bias not in tensors:
             return torch.bmm(x, tensors[weight].mT)
         return torch.baddbmm(tensors[bias].unsqueeze(1), x, tensors[weight].mT)
 
@@ -169,7 +169,7 @@ def _line(node: fx.Node, module: nn.Module, prefix: str) -> _Line:
 def _elementwise(node: fx.Node) -> Callable[..., Any]:
     """The function of a node that treats every number alike, whatever its position."""
     if node.op == "call_function" and node.target in _ELEMENTWISE_FUNCTIONS:
-        return node.target  # type: ignore[return-value]
+        return node.target
     if node.op == "call_method" and node.target in _ELEMENTWISE_METHODS:
         return getattr(Tensor, str(node.target))  # type: ignore[no-any-return]
     raise _UnknownError
@@ -204,7 +204,7 @@ def lane_forward(module: nn.Module, prefix: str, /) -> Forward | None:
 
 def _single_layer(layer: nn.Module, name: str) -> Forward | None:
     if type(layer) not in _LAYERS:
-        return lambda _, x, __: layer(x)  # type: ignore[no-any-return]
+        return lambda _, x, __: layer(x)
     try:
         return _LAYERS[type(layer)](layer, name)
     except _UnknownError:

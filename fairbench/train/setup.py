@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fairbench.errors import PluginError
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
-from fairbench.train.dropout import mask_shapes, own_dropout
+from fairbench.train.dropout import MaskShapes, own_dropout, probed
 from fairbench.train.program import (
     Forward,
     Tensors,
@@ -33,13 +33,24 @@ __all__ = ["Network", "Setup", "prepare"]
 
 @dataclass(frozen=True)
 class Network:
-    """The forward pass of a stack: trunk, then one head per task."""
+    """The forward pass of a stack: trunk, then one head per task.
+
+    `widths` holds the width of every head where all are plain linear layers: these then run as
+    one matrix product.
+    """
 
     trunk: Forward
     heads: dict[str, Forward]
+    widths: tuple[int, ...] | None
 
     def outputs(self, tensors: Tensors, hidden: Tensor, training: bool, /) -> dict[str, Tensor]:
         """Outputs (S, batch, width) of every head for representations (S, batch, h)."""
+        if self.widths is not None:
+            weight = torch.cat([tensors[f"heads.{name}.weight"] for name in self.heads], dim=1)
+            bias = torch.cat([tensors[f"heads.{name}.bias"] for name in self.heads], dim=1)
+            together = torch.baddbmm(bias.unsqueeze(1), hidden, weight.mT)
+            parts = torch.split(together, list(self.widths), dim=-1)
+            return dict(zip(self.heads, parts, strict=True))
         return {name: head(tensors, hidden, training) for name, head in self.heads.items()}
 
 
@@ -56,7 +67,7 @@ class Setup:
     tasks: tuple[Task, ...]
     weighting: Weighting
     network: Network
-    masks: dict[str, tuple[float, torch.Size]]
+    masks: MaskShapes
     train: Rows
     validation: Rows
     test: Rows
@@ -86,7 +97,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     tasks = method.tasks(dataset)
     torch.manual_seed(0)
     module = own_dropout(method.build(work.fold, tasks)).to(device=device, dtype=dtype)
-    _check_parts(module, tasks, method)
+    trunk, heads = _parts(module, tasks, method)
     train, validation, test = (
         rows_of(work.fold, part, tasks, dtype, device) for part in ("train", "validation", "test")
     )
@@ -94,18 +105,17 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     probe = train.features[:size]
     notes: list[str] = []
     module.train()
-    masks = mask_shapes(module, probe)
-    hidden = module.trunk(probe).detach()
+    hidden, outputs, masks = probed(module, trunk, heads, probe)
     network = Network(
-        _forward(module.trunk, "trunk.", probe, masks, notes),
+        _forward(trunk, "trunk.", probe, masks, notes),
         {
-            name: _forward(module.heads[name], f"heads.{name}.", hidden, masks, notes)
-            for name in (task.name for task in tasks)
+            name: _forward(head, f"heads.{name}.", hidden, masks, notes)
+            for name, head in heads.items()
         },
+        _linear_widths(heads),
     )
     has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
     columns = train.batch(train.table[:size])
-    outputs = {task.name: module.heads[task.name](hidden) for task in tasks}
     losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
     terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
     return Setup(
@@ -126,11 +136,22 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     )
 
 
-def _check_parts(module: nn.Module, tasks: Sequence[Task], method: NetworkMethod) -> None:
-    heads = getattr(module, "heads", None)
-    if not isinstance(getattr(module, "trunk", None), nn.Module) or not isinstance(
-        heads, nn.ModuleDict
-    ):
+def _linear_widths(heads: Mapping[str, nn.Module]) -> tuple[int, ...] | None:
+    """Widths of at least two heads that are all linear layers with a bias."""
+    widths = [
+        head.out_features
+        for head in heads.values()
+        if type(head) is nn.Linear and head.bias is not None
+    ]
+    return tuple(widths) if len(widths) == len(heads) > 1 else None
+
+
+def _parts(
+    module: nn.Module, tasks: Sequence[Task], method: NetworkMethod
+) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """The module's trunk and its heads in the order of the tasks."""
+    trunk, heads = getattr(module, "trunk", None), getattr(module, "heads", None)
+    if not isinstance(trunk, nn.Module) or not isinstance(heads, nn.ModuleDict):
         raise PluginError(
             f"model {method.model!r} has no `trunk` module and `heads` ModuleDict",
             where=type(module).__qualname__,
@@ -142,13 +163,14 @@ def _check_parts(module: nn.Module, tasks: Sequence[Task], method: NetworkMethod
             where=type(module).__qualname__,
             mend="build one head per task, keyed by the task's name",
         )
+    return trunk, {task.name: heads[task.name] for task in tasks}
 
 
 def _forward(
     module: nn.Module,
     prefix: str,
     probe: Tensor,
-    masks: Mapping[str, tuple[float, torch.Size]],
+    masks: MaskShapes,
     notes: list[str],
 ) -> Forward:
     """The fastest of the three forms of `module` that is right for it."""

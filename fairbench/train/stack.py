@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -72,19 +71,15 @@ class Stack:
             start = stop
         return torch.cat(pieces)
 
-    def copied(self) -> dict[str, Tensor]:
-        """Copies of all parameters and buffers (S, ...), by name."""
-        tensors = {**self.parameters, **self.buffers}
-        return {name: tensor.detach().clone() for name, tensor in tensors.items()}
-
     def lane_norms(self) -> Tensor:
         """Euclidean norm (S,) of each trial's whole gradient."""
-        squares = [
+        parts = [
             torch.linalg.vector_norm(tensor.grad.flatten(1), dim=1)
             for tensor in self.parameters.values()
             if tensor.grad is not None
         ]
-        return torch.linalg.vector_norm(torch.stack(squares), dim=0)
+        norms: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
+        return norms
 
     def finite(self) -> Tensor:
         """Which trials (S,) have only finite parameters."""
@@ -100,8 +95,3 @@ def stack_modules(modules: Sequence[nn.Module], /) -> tuple[dict[str, Tensor], d
         {name: torch.stack([p[name].detach() for p in parameters]) for name in parameters[0]},
         {name: torch.stack([b[name] for b in buffers]) for name in buffers[0]},
     )
-
-
-def parameters_of(module: nn.Module, /) -> int:
-    """Number of trainable parameters P of one trial."""
-    return sum(prod(tensor.shape) for tensor in module.parameters())

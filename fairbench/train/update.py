@@ -145,7 +145,7 @@ class Gradients:
         outputs = self.setup.network.outputs(tensors, hidden, True)
         losses, fields = self._losses(outputs, batch, fields)
         total, self.state = self.rules.objective(losses, fields)
-        total.sum().backward()
+        torch.autograd.backward(total.sum())
         return losses.detach()
 
     def _by_task(self, tensors: Tensors, x: Tensor, batch: Batch, fields: Fields) -> Tensor:
@@ -158,13 +158,13 @@ class Gradients:
         }
         losses, fields = self._losses(outputs, batch, fields)
         total, self.state = self.rules.objective(losses, fields)
-        total.sum().backward()
+        torch.autograd.backward(total.sum())
         scale = self.rules.trunk_scale(fields)
         at_trunk = torch.zeros_like(hidden)
         for number, entry in enumerate(entries.values()):
             if entry.grad is not None:
                 at_trunk.addcmul_(scale[:, number, None, None], entry.grad)
-        hidden.backward(at_trunk)
+        torch.autograd.backward(hidden, at_trunk)
         return losses.detach()
 
     def _by_gramian(self, tensors: Tensors, x: Tensor, batch: Batch, fields: Fields) -> Tensor:
@@ -206,9 +206,6 @@ class Gradients:
             [tensor for name, tensor in items if name.startswith("trunk.")],
             [tensor for name, tensor in items if name.startswith("heads.")],
         )
-
-
-Row = "list[Tensor | None] | tuple[Tensor | None, ...]"
 
 
 def _gramian(rows: list[tuple[Tensor, ...]]) -> Tensor:

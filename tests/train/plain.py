@@ -185,25 +185,24 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
         for start in range(0, len(x), training.batch_size):
             rows = visit[start : start + training.batch_size]
             masks.advance()
-            if weighting.noisy:
-                if step_number % AHEAD == 0:
-                    drawn = torch.randn(AHEAD, terms, generator=noise, dtype=torch.float64)
+            if weighting.noisy and step_number % AHEAD == 0:
+                drawn = torch.randn(AHEAD, terms, generator=noise, dtype=torch.float64)
             hidden = module.trunk(x[rows])
             outputs = {name: head(hidden) for name, head in module.heads.items()}
             losses, signals = losses_of(outputs, rows)
-            fields = dict(
-                losses=losses.detach(),
-                tradeoff=tradeoff,
-                progress=torch.tensor(
+            fields = {
+                "losses": losses.detach(),
+                "tradeoff": tradeoff,
+                "progress": torch.tensor(
                     (epoch * steps_an_epoch + start // training.batch_size)
                     / (training.epochs * steps_an_epoch),
                     dtype=torch.float64,
                 ),
-                state=state,
-                parameters=learned,
-                signals={k: v.detach() for k, v in signals.items()},
-                noise=None if drawn is None else drawn[step_number % AHEAD],
-            )
+                "state": state,
+                "parameters": learned,
+                "signals": {k: v.detach() for k, v in signals.items()},
+                "noise": None if drawn is None else drawn[step_number % AHEAD],
+            }
             optimizer.zero_grad()
             trunk = list(module.trunk.parameters())
             if weighting.needs == "gramian":
