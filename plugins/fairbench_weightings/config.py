@@ -55,7 +55,7 @@ class ConFIG(Weighting):
             return where_positive(n, share / n), step.state
         c = cosines(step.gramian, n).double()
         v = equal_cosines(c) * present
-        projected = (c @ v[..., None]).squeeze(-1) * present
+        projected = (c @ v[..., None]).squeeze(-1)
         square = (v * projected).sum(-1, keepdim=True)  # at least 1 where all cosines are equal
         length = (n * projected).sum(-1, keepdim=True) / square
         scaled = torch.where(square > _NONE, v / n * length, 0.0)

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NashMTL"]
 
-_NEWTON_STEPS = 20  # solve 20,000 random problems each of 3, 4 and 6 tasks to 1e-8
+_NEWTON_STEPS = 20  # enough for gradients of six tasks that nearly cancel
+_TO_BORDER = 0.9
 
 
 @dataclass(frozen=True)
 class NashMTL(Weighting):
     """w_t (Gw)_t = 1, w > 0 (Navon et al. 2022), solved at every step.
 
-    Closed form for two tasks, w_t = 1/(n_t√(1 + c)); damped Newton steps for more. The update
+    Closed form for two tasks, w_t = 1/(n_t√(1 + c)); Newton steps for more. The update
     has length √T whatever the gradients. Where gradients cancel there is no solution: 1 + c is
     then kept at the rounding unit, and Newton stops after a fixed number of steps. A task with a
     zero gradient has weight 1.
@@ -61,13 +62,14 @@ class NashMTL(Weighting):
 def _bargain(c: Tensor) -> Tensor:
     """The a > 0 (..., T) with a_t (Ca)_t = 1: the minimiser of ½aᵀCa - Σ log a_t.
 
-    That function is self-concordant, so that Newton steps over 1 + λ, λ the Newton decrement,
-    stay positive and converge from anywhere.
+    Convex, so that Newton's method applies; a step that would leave a > 0 is cut to nine tenths
+    of the way to the border. (Steps over 1 + the Newton decrement would be safe in theory, but
+    take two to three times as many.)
     """
     a = torch.ones_like(c[..., :1])
     for _ in range(_NEWTON_STEPS):
         gradient = c @ a - 1 / a
         move = solve(c + torch.diag_embed(a.squeeze(-1).square().reciprocal()), gradient)
-        decrement = (gradient * move).sum(-2, keepdim=True).clamp_min(0).sqrt()
-        a = a - move / (1 + decrement)
+        share = (move / a).amax(-2, keepdim=True)
+        a = a - move * (_TO_BORDER / share.clamp_min(_TO_BORDER))
     return a.squeeze(-1)

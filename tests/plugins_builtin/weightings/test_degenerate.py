@@ -65,6 +65,15 @@ def test_documented_answers(name, kind, dtype, weigh):
         assert weights.tolist() == pytest.approx(list(map(float, expected)), rel=2e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_aligned_mtl_sees_collinear_gradients_through_rounding(dtype, weigh, draw):
+    lengths = torch.tensor([3.0, 1.0], dtype=dtype)[:, None]
+    gradients = lengths * draw(200, 1).to(dtype)
+    weights = weigh("aligned-mtl", gradients @ gradients.mT)
+    expected = torch.tensor([1.2, 0.4], dtype=dtype).expand(200, 2)
+    torch.testing.assert_close(weights, expected, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("name", ["nash-mtl", "fairgrad"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_opposed_gradients_cancel_where_no_solution_exists(name, dtype, weigh):

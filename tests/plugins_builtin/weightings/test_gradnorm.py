@@ -73,6 +73,21 @@ def test_its_steps_are_those_of_torchs_adam(rule, step, draw):
     torch.testing.assert_close(state["logits"], logits.detach())
 
 
+@pytest.mark.parametrize(("asymmetry", "sign"), [(0.5, 1), (1.0, -1), (1.5, -1)])
+def test_asymmetry_raises_the_target_of_a_lagging_task(asymmetry, sign, rule, step):
+    """Norms (2, 1), mean 1.5, rates (1.4, 0.6): the first target passes 2 at a = 0.86."""
+    one = rule("gradnorm", asymmetry=asymmetry)
+    state = dict(step(one, losses=torch.ones(2, dtype=torch.float64)).state)
+    state |= {
+        "initial": torch.ones_like(state["initial"]),
+        "steps": torch.ones_like(state["steps"]),
+    }
+    losses = torch.tensor([1.4, 0.6], dtype=torch.float64)
+    gramian = torch.diag(torch.tensor([4.0, 1.0], dtype=torch.float64))
+    _, after = one.weights(step(one, losses=losses, gramian=gramian, state=state))
+    assert after["logits"][1].sign() == sign
+
+
 def test_equal_norms_are_a_fixed_point(rule, step):
     one = rule("gradnorm", asymmetry=0.0)
     gramian = torch.tensor([[4.0, 1.0], [1.0, 4.0]], dtype=torch.float64)

@@ -98,6 +98,17 @@ def test_nash_solves_its_equation(tasks, weigh, draw):
     torch.testing.assert_close(shares, torch.ones_like(shares), rtol=1e-8, atol=1e-8)
 
 
+def test_nash_solves_problems_that_nearly_have_no_solution(weigh, draw):
+    """Six gradients almost on one line, some of them reversed."""
+    common, side = draw(1000, 1, seed=5), draw(1000, 6, seed=6)[..., :1].sign()
+    gradients = 0.1 * draw(1000, 6) + common * side
+    gramian = gradients @ gradients.mT
+    weights = weigh("nash-mtl", gramian)
+    assert weights.min() > 0
+    shares = weights * inner(gramian, weights)
+    torch.testing.assert_close(shares, torch.ones_like(shares), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("tasks", TASKS)
 def test_imtl_g_has_equal_projections(tasks, weigh, draw):
     gradients = draw(100, tasks)

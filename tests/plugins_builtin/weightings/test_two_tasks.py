@@ -175,6 +175,15 @@ def test_gradvac_lifts_the_cosine_to_its_target(rule, step, first, second, angle
         assert cosine.item() == pytest.approx(target, abs=1e-6)
 
 
+def test_gradvac_leaves_a_zero_gradient_alone(rule, step):
+    gramian = torch.diag(torch.tensor([4.0, 0.0], dtype=torch.float64))
+    one = rule("gradvac")
+    state = {"target": torch.tensor([0.5], dtype=torch.float64)}
+    weights, after = one.weights(step(one, gramian=gramian, state=state))
+    assert weights.tolist() == [1.0, 1.0]
+    assert after["target"].tolist() == [0.25]
+
+
 def test_gradvac_begins_as_pcgrad(weigh, draw):
     gradients = draw(50, 2)
     gramian = gradients @ gradients.mT
