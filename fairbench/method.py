@@ -100,6 +100,8 @@ class Training:
         the weights of the one before; 1 trains every value from scratch.
     dtype
         Precision of parameters and data.
+    scale_targets
+        Whether networks learn targets standardised on training rows, or in their own units.
     """
 
     epochs: Annotated[int, Ge(1)] = 50
@@ -114,14 +116,19 @@ class Training:
     min_delta: Annotated[float, Ge(0)] = 0.0
     chain: Annotated[int, Ge(1)] = 1
     dtype: Literal["float32", "float64"] = "float32"
+    scale_targets: bool = True
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A dataset under one split, scaled by its training rows only."""
+    """A dataset under one split, scaled by its training rows only.
+
+    Without `scale_targets` the targets stay in their own units.
+    """
 
     dataset: Dataset
     split: Split
+    scale_targets: bool = True
 
     @cached_property
     def _feature_scale(self) -> tuple[FloatArray, FloatArray]:
@@ -129,7 +136,8 @@ class Fold:
 
     @cached_property
     def _target_scale(self) -> tuple[FloatArray, FloatArray]:
-        return _moments(self.dataset.targets[self.split.train])
+        moments = _moments(self.dataset.targets[self.split.train])
+        return moments if self.scale_targets else (0 * moments[0], 0 * moments[1] + 1)
 
     def features(self, part: Part, /) -> FloatArray:
         """Features (rows, d), each with mean 0 and standard deviation 1 on training rows."""
@@ -137,12 +145,12 @@ class Fold:
         return (self.dataset.features[self.split[part]] - mean) / scale
 
     def targets(self, part: Part, /) -> FloatArray:
-        """Targets (rows, t), standardised likewise."""
+        """Targets (rows, t), standardised likewise unless they stay in their own units."""
         mean, scale = self._target_scale
         return (self.dataset.targets[self.split[part]] - mean) / scale
 
     def unscale(self, prediction: FloatArray, /) -> FloatArray:
-        """Standardised predictions (..., t) in the targets' own units."""
+        """Predictions (..., t) of such targets in the targets' own units."""
         mean, scale = self._target_scale
         return prediction * scale + mean
 

@@ -21,7 +21,8 @@ Selection = Literal["validation", "test"]
 class Split:
     """Row numbers of the three parts, each sorted; together every row at most once.
 
-    `validation` may be empty under a protocol that selects on test.
+    Under a protocol that selects on test, `validation` may be empty, or be `test` itself where
+    training is stopped by looking at it; the run folder then keeps these rows as test only.
     """
 
     train: IntArray

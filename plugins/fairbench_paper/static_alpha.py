@@ -20,7 +20,11 @@ __all__ = ["StaticAlpha"]
 TOTAL = 5.0
 """The two weights' sum (Section 3.4 of the paper)."""
 
-GRID = tuple(round(0.1 * step, 1) for step in range(1, 51))
+GRIDS = {
+    "0.1-5.0": tuple(round(0.1 * step, 1) for step in range(1, 51)),
+    "0.0-4.9": tuple(round(0.1 * step, 1) for step in range(50)),
+}
+"""The paper says 50 values in [0, 5]: either end may be missing."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +58,19 @@ class StaticAlpha(NetworkMethod):
     z_scaled
         Whether a continuous z is standardised on training rows; if not, its loss can be
         thousands of times that of y.
+    grid
+        Which 50 values of α a sweep takes unless it names its own.
     """
 
     reading: Literal["equation", "table"] = "equation"
     z_loss: Literal["auto", "bce", "mse"] = "auto"
     z_scaled: bool = True
+    grid: Literal["0.1-5.0", "0.0-4.9"] = "0.1-5.0"
 
     @property
     def tradeoff(self) -> Tradeoff:
         fair_end: Literal["low", "high"] = "low" if self.reading == "equation" else "high"
-        return Tradeoff("alpha", GRID, 0.0, TOTAL, fair_end)
+        return Tradeoff("alpha", GRIDS[self.grid], 0.0, TOTAL, fair_end)
 
     def tasks(self, dataset: Dataset, /) -> tuple[Task, ...]:
         return (
