@@ -117,14 +117,11 @@ def test_false_verdicts_are_at_most_five_percent(truth):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_power_grows_with_the_effect():
-    effects = (0.0, 0.3, 0.6, 1.0)
-    found = [
-        fairer(studies(Truth(splits=10, rows=1000, trial_sd=0.1, effect=effect), 200)) / 200
-        for effect in effects
-    ]
+    truths = [Truth(splits=10, rows=1000, trial_sd=0.1, effect=e) for e in (0.0, 0.2, 0.4, 0.6)]
+    found = [fairer(studies(truth, 400)) / 400 for truth in truths]
     assert found == sorted(found)
     assert found[0] <= 0.05
-    assert found[-1] >= 0.8
+    assert found[-1] >= 0.95
 
 
 @pytest.mark.parametrize("splits", [3, 5, 10, 30])
@@ -142,8 +139,7 @@ def test_intervals_cover_what_they_should(splits):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("effect", [0.0, 0.5])
-def test_intervals_of_studies_cover_what_they_should(effect):
-    truth = Truth(splits=5, rows=1000, effect=effect)
-    many = studies(truth, 1500)
-    mean = many["difference"].mean()
-    assert 0.93 <= covered(many, mean) / len(many) <= 0.97
+def test_intervals_of_studies_cover_at_least_what_they_should(effect):
+    """Splits share less here than the correction assumes: more than 95 %, but not all."""
+    many = studies(Truth(splits=5, rows=1000, effect=effect), 1500)
+    assert 0.93 <= covered(many, many["difference"].mean()) / len(many) <= 0.985
