@@ -139,6 +139,13 @@ def verdicts(compared: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.DataFra
     return table.assign(verdict=found, sentence=words)
 
 
+_SAYS = {
+    "fairer": "fairer than",
+    "worse": "worse than",
+    "not distinguishable from noise": "not distinguishable, beyond noise, from",
+}
+
+
 def verdict_of(facts: Facts, /) -> str:
     """The verdict of the first rule that holds on a row of `compare` with ``adjusted_p``."""
     return next(rule.verdict for rule in RULES if rule.holds(facts))
@@ -157,7 +164,7 @@ def sentence(facts: Mapping[str, Any], verdict: str, axes: Axes, baseline: str, 
     disparity = _change(facts, "", "base_disparity", axes.disparity, axes.disparity_best)
     error = _change(facts, "error_", "base_error", axes.error, axes.error_best)
     told = (
-        f"{method} is {verdict} against {baseline}: {disparity}, {error}; "
+        f"{method} is {_SAYS[verdict]} {baseline}: {disparity}, {error}; "
         f"fairer on {facts['fairer_on']} of {splits} splits."
     )
     return told + _why_not(facts, verdict)

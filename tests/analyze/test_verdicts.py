@@ -80,10 +80,12 @@ def test_unknown_p_is_no_verdict_in_favour():
 
 def test_the_sentence_people_quote():
     assert verdict(row())["sentence"].item() == (
-        "m is fairer against base: gap -0.2 (-40.0%), 95 % interval -0.3 to -0.1, "
+        "m is fairer than base: gap -0.2 (-40.0%), 95 % interval -0.3 to -0.1, "
         "rmse +0.02 (+1.0%), 95 % interval -0.01 to +0.05; fairer on 9 of 10 splits."
     )
+    assert "m is worse than base: gap +0.2" in verdict(row(difference=0.2))["sentence"].item()
     noise = verdict(row(p=0.3, low=-0.5, high=0.1))["sentence"].item()
+    assert noise.startswith("m is not distinguishable, beyond noise, from base: gap -0.2")
     assert noise.endswith("This design finds a difference of 0.15 four times in five.")
 
 
@@ -121,7 +123,7 @@ def test_a_large_gain_in_a_run_is_found(make_run, metrics):
     found = run.verdicts()
     assert found["verdict"].tolist() == ["fairer"]
     assert found["difference"].item() < -0.4
-    assert found["sentence"].item().startswith("tuned is fairer against base: gap -0.")
+    assert found["sentence"].item().startswith("tuned is fairer than base: gap -0.")
 
 
 def test_no_gain_in_a_run_is_noise(make_run, metrics):
