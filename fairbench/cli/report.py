@@ -30,6 +30,14 @@ __all__ = ["command"]
 @click.option("--error", metavar="METRIC", help="Error metric; the study's own if left out.")
 @click.option("--disparity", metavar="METRIC", help="Disparity metric; likewise.")
 @click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    metavar="SHARE",
+    default=0.05,
+    show_default=True,
+    help="How far above the baseline's a method's error may be where the two are compared.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="File to write, or folder for a format of several files.",
@@ -42,6 +50,7 @@ def command(
     form: str,
     error: str | None,
     disparity: str | None,
+    tolerance: float,
     out: Path | None,
 ) -> None:
     """Render runs in one of many formats, and rebuild the tables in their folders.
@@ -55,7 +64,7 @@ def command(
 
     reporter = registry_for(ctx).find("reporter", form).build({})
     runs = [Run(folder) for folder in dict.fromkeys(folder.resolve() for folder in folders)]
-    documents = reporter.render(runs, View(error, disparity))
+    documents = reporter.render(runs, View(error, disparity, tolerance))
     _rebuild_tables(runs)
     if out is None and reporter.printed:
         click.echo(next(iter(documents.values())), nl=False)

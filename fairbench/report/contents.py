@@ -11,6 +11,7 @@ import pandas as pd
 
 from fairbench.analyze import Axes
 from fairbench.errors import StudyError, near
+from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
 
 if TYPE_CHECKING:
@@ -64,12 +65,15 @@ class Contents:
         As `Run` gives them; `measured` is the table of metrics.
     averages : DataFrame
         See `averaged_fronts`.
+    judgement
+        Verdicts and what they rest on.
     remarks
         Problems and notes of every run.
     """
 
     runs: tuple[Run, ...]
     axes: Axes
+    tolerance: float
     metrics: Mapping[str, MetricDescription]
     sheets: tuple[Sheet, ...]
     trials: pd.DataFrame
@@ -79,6 +83,7 @@ class Contents:
     averages: pd.DataFrame
     summary: pd.DataFrame
     failures: pd.DataFrame
+    judgement: Judgement
     remarks: tuple[str, ...]
 
     @property
@@ -111,9 +116,11 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     for run in runs:
         names.add(run, sheets)
     fronts = names.table([run.fronts(axes.error, axes.disparity) for run in runs])
+    baselines = {sheet.label: sheet.baseline for sheet in sheets.values()}
     return Contents(
         runs=tuple(runs),
         axes=axes,
+        tolerance=view.tolerance,
         metrics={
             component.name: cast("MetricDescription", component.description)
             for run in runs
@@ -127,6 +134,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         averages=averaged_fronts(fronts, axes),
         summary=names.table([run.summary(axes.error, axes.disparity) for run in runs]),
         failures=names.table([run.failures() for run in runs]),
+        judgement=judgement(runs, names.table, fronts, axes, baselines, view.tolerance),
         remarks=tuple(
             dict.fromkeys(
                 remark
@@ -211,8 +219,10 @@ class _Names:
         """One table of all runs, renamed; `tables` are in the order the runs were added."""
         frames = []
         for table, (datasets, methods) in zip(tables, self._renamed, strict=True):
-            keys = zip(table["dataset"], table["method"], strict=True)
-            titles = [methods[key] for key in keys]
-            frames.append(table.assign(dataset=table["dataset"].map(datasets), method=titles))
+            renamed = table.assign(dataset=table["dataset"].map(datasets))
+            if "method" in table:
+                keys = zip(table["dataset"], table["method"], strict=True)
+                renamed["method"] = [methods[key] for key in keys]
+            frames.append(renamed)
         filled = [frame for frame in frames if len(frame)]
         return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -57,5 +57,7 @@ def averaged_fronts(fronts: pd.DataFrame, axes: Axes, /) -> pd.DataFrame:
     losses = means[["error_loss", "disparity_loss"]].to_numpy(dtype=np.float64)
     for index in means.groupby(_METHOD, sort=False).indices.values():
         best[index] = nondominated(losses[index])
-    kept: pd.DataFrame = means[best].sort_values([*_METHOD, "error_loss"], kind="stable", ignore_index=True)
+    kept: pd.DataFrame = means[best].sort_values(
+        [*_METHOD, "error_loss"], kind="stable", ignore_index=True
+    )
     return kept.drop(columns=["error_loss", "disparity_loss"])

@@ -18,10 +18,20 @@ Documents = Mapping[str, str | bytes]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What to look at: names of two metrics; None for the axes of the first run's study."""
+    """What to look at.
+
+    Parameters
+    ----------
+    error, disparity
+        Names of two metrics; None for the axes of the first run's study.
+    tolerance
+        Share by which the error of a method may exceed the baseline's on selection rows where
+        the two are compared.
+    """
 
     error: str | None = None
     disparity: str | None = None
+    tolerance: float = 0.05
 
 
 class Reporter(ABC):

@@ -19,6 +19,10 @@ def fairbench_reporters() -> Iterator[ReporterDescription]:
         "markdown": ("Tables for a pull request or a notebook", "markdown_tables:Markdown"),
         "csv": ("Tables for a spreadsheet, one file each", "csv_tables:Csv"),
         "json": ("One document for programs", "json_document:Json"),
+        "latex": ("Tables for a paper", "latex_tables:Latex"),
+        "svg": ("Figures for a paper or a page", "static_figures:Svg"),
+        "png": ("Figures as images", "static_figures:Png"),
+        "pdf": ("Figures for a paper", "static_figures:Pdf"),
     }
     for name, (summary, target) in formats.items():
         yield ReporterDescription(

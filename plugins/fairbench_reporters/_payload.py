@@ -41,6 +41,7 @@ def payload(contents: Contents, /) -> dict[str, Any]:
         "title": contents.title,
         "error": axes.error,
         "disparity": axes.disparity,
+        "tolerance": contents.tolerance,
         "metrics": {
             name: {"role": d.role, "best": d.best, "summary": d.summary} for name, d in metrics
         },
@@ -55,7 +56,8 @@ def _dataset(contents: Contents, sheet: Sheet) -> dict[str, Any]:
     trials = own[_TRIAL].drop_duplicates(ignore_index=True)
     groups = contents.groups
     groups = groups[(groups["dataset"] == sheet.label) & (groups["part"] == "test")]
-    parts = [part for part in _PARTS if (own["part"] == part).any()]
+    needed = ("test", sheet.protocol["selection"])
+    parts = [part for part in _PARTS if part in needed or (own["part"] == part).any()]
     placed = _Placed(own, trials)
     errors = [name for name, d in contents.metrics.items() if d.role == "error"]
     disparities = [name for name, d in contents.metrics.items() if d.role == "disparity"]

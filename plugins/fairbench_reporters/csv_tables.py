@@ -28,6 +28,10 @@ class Csv(Reporter):
         tables = {
             "fronts": contents.fronts,
             "averaged-fronts": contents.averages,
+            "verdicts": contents.judgement.verdicts,
+            "noise": contents.judgement.noise,
+            "quality": contents.judgement.quality,
+            "audits": contents.judgement.audits,
             "summary": contents.summary,
             "metrics": contents.measured,
             "groups": contents.groups,

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells
+from fairbench_reporters import _cells, _judged
 from fairbench_reporters._payload import embedded, payload
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Html(Reporter):
         page = environment.get_template("page.html.j2").render(
             contents=contents,
             cells=_cells,
+            judged=_judged,
             manifests=[json.dumps(run.manifest, indent=2, ensure_ascii=False) for run in runs],
             # Both hold no character of HTML's own but those the page's author wrote.
             script=Markup(script),  # noqa: S704

@@ -19,7 +19,7 @@ __all__ = ["Json", "document"]
 
 @dataclass(frozen=True)
 class Json(Reporter):
-    """Run folders, each method's summary, every front point, and what went wrong."""
+    """Verdicts, each method's summary, every front point, and what went wrong."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
         text = json.dumps(document(gather(runs, view)), indent=2, ensure_ascii=False)
@@ -28,13 +28,19 @@ class Json(Reporter):
 
 def document(contents: Contents, /) -> dict[str, Any]:
     """The report in the types of JSON; what is not known is null."""
-    fronts = contents.fronts
+    fronts, judged = contents.fronts, contents.judgement
     diverged = contents.diverged.drop(columns=["chunk", "epochs"])
     return {
         "title": contents.title,
         "axes": {"error": contents.axes.error, "disparity": contents.axes.disparity},
+        "tolerance": contents.tolerance,
         "runs": [_run(run) for run in contents.runs],
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
+        "verdicts": _records(judged.verdicts),
+        "disagreements": _records(judged.disagreements),
+        "noise": _records(judged.noise),
+        "audits": _records(judged.audits),
+        "quality": _records(judged.quality),
         "summary": _records(contents.summary),
         "fronts": _records(fronts[fronts["front"]].drop(columns="front")),
         "averaged_fronts": _records(contents.averages),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells
+from fairbench_reporters import _cells, _judged
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -20,7 +20,7 @@ __all__ = ["Markdown"]
 
 @dataclass(frozen=True)
 class Markdown(Reporter):
-    """Each dataset's points and data card, failures and costs."""
+    """Verdicts, points, data cards, audits, failures and costs."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
         contents = gather(runs, view)
@@ -31,6 +31,9 @@ def _lines(contents: Contents) -> Iterator[str]:
     yield f"# {_escaped(contents.title)}"
     for sheet in contents.sheets:
         yield from _sheet(contents, sheet)
+    yield from ("", "## Audits", "", *_table(_judged.audits(contents)))
+    for warning in contents.judgement.disagreements["warning"]:
+        yield from ("", f"**Warning:** {_escaped(warning)}")
     if (lost := _cells.failures(contents)).rows:
         yield from ("", "## Failed", "", "These trials are missing above.", "", *_table(lost))
     if (lost := _cells.diverged(contents)).rows:
@@ -52,6 +55,12 @@ def _sheet(contents: Contents, sheet: Sheet) -> Iterator[str]:
         yield from ("", f"**Warning:** {_escaped(warning)}")
     for target, protected in sheet.views:
         yield from ("", f"### {_escaped(target)} by {_escaped(protected)}", "")
+        for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):
+            yield f"- **{verdict}** – {_escaped(sentence)}"
+        yield from ("", _escaped(_judged.noise_sentence(contents, sheet, target, protected)))
+        compared = _judged.comparison(contents, sheet, target, protected)
+        if compared.rows:
+            yield from ("", *_table(compared), "")
         yield "Fronts chosen on selection rows; mean ± sd over splits and seeds on test rows."
         yield from ("", *_table(_cells.points(contents, sheet, target, protected)))
     yield from ("", f"Data: {_escaped(sheet.facts['title'])}", "")

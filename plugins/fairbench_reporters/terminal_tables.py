@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells
+from fairbench_reporters import _cells, _judged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,9 +24,12 @@ _WIDE = 240
 """Columns where there is no terminal: enough that nothing is folded in practice."""
 
 
+_STYLES = {"fairer": "green", "worse": "red"}
+
+
 @dataclass(frozen=True)
 class Terminal(Reporter):
-    """Each dataset's points, warnings and failures; styled where standard output is a terminal."""
+    """Verdicts, points, warnings and failures; styled where standard output is a terminal."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
         from rich.console import Console
@@ -45,27 +48,44 @@ class Terminal(Reporter):
         _troubles(console, contents)
         _table(console, "costs", _cells.costs(contents))
         for run in contents.runs:
-            console.print(_text(f"run folder: {run.path}"))
+            _say(console, f"run folder: {run.path}")
         return {"report.txt": buffer.getvalue()}
 
 
 def _sheet(console: Console, contents: Contents, sheet: Sheet) -> None:
-    console.print(_text(f"{sheet.label}: {sheet.facts['title']}", "bold reverse"))
-    console.print(_text(f"protocol {sheet.protocol['name']}: {sheet.protocol['label']}"))
+    _say(console, f"{sheet.label}: {sheet.facts['title']}", "bold reverse")
+    _say(console, f"protocol {sheet.protocol['name']}: {sheet.protocol['label']}")
     for warning in _cells.warnings(sheet):
-        console.print(_text(f"Warning: {warning}", "yellow"))
+        _say(console, f"Warning: {warning}", "yellow")
     for target, protected in sheet.views:
-        title = f"{target} by {protected}: fronts, mean ± sd on test rows"
+        console.print()
+        _say(console, f"{target} by {protected}", "bold")
+        for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):
+            _say(console, f"• {sentence}", _STYLES.get(verdict, ""))
+        if told := _judged.noise_sentence(contents, sheet, target, protected):
+            _say(console, told)
+        title = f"fronts of {target} by {protected}, mean ± sd on test rows"
         _table(console, title, _cells.points(contents, sheet, target, protected))
 
 
 def _troubles(console: Console, contents: Contents) -> None:
+    console.print()
+    for warning in contents.judgement.disagreements["warning"]:
+        _say(console, f"Warning: {warning}", "yellow")
+    for level, dataset, check, finding in _judged.audits(contents).rows:
+        if level == "warning":
+            _say(console, f"Audit of {dataset}, {check}: {finding}", "yellow")
     if (lost := _cells.failures(contents)).rows:
         _table(console, "failed: these trials are missing above", lost, "red")
     if (lost := _cells.diverged(contents)).rows:
         _table(console, "trials without predictions", lost, "red")
     for remark in contents.remarks:
-        console.print(_text(f"Note: {remark}", "yellow"))
+        _say(console, f"Note: {remark}", "yellow")
+
+
+def _say(console: Console, words: str, style: str = "") -> None:
+    """A sentence, folded where a terminal ends and nowhere else."""
+    console.print(_text(words, style), soft_wrap=not console.is_terminal)
 
 
 def _table(console: Console, title: str, cells: _cells.Cells, style: str = "bold") -> None:

@@ -57,30 +57,32 @@ def arms(count: int = 50) -> list[Arm]:
     ]
 
 
-def rows(size: int, targets: int, protected: Sequence[tuple[str, str, tuple[str, ...]]],
-         splits: int, seed: int) -> Rows:  # fmt: skip
+Attributes = Sequence[tuple[str, str, tuple[str, ...]]]
+
+
+def rows(size: int, targets: int, protected: Attributes, splits: int, selection: str, seed: int):
     draw = np.random.default_rng(seed)
     attributes = []
     for name, kind, labels in protected:
         groups = draw.integers(0, len(labels), size)
         values = groups + (draw.random(size) if kind == "continuous" else 0.0)
         attributes.append(Protected(name, kind, values.astype(float), groups, labels))
+    ends = [0.6, 0.8] if selection == "validation" else [0.8, 0.8]
     cuts = []
     for _ in range(splits):
-        order = draw.permutation(size)
-        ends = [int(0.6 * size), int(0.8 * size)]
-        cuts.append(Split(*(np.sort(part) for part in np.split(order, ends))))
+        parts = np.split(draw.permutation(size), [int(end * size) for end in ends])
+        cuts.append(Split(*map(np.sort, parts)))
     y = 20 + 8 * draw.standard_normal((size, targets))
     return Rows(y, tuple(attributes), np.arange(size) // 4, tuple(cuts))
 
 
-def predict(arm: Arm, value: float | None, data: Rows, split: Split, draw) -> Prediction:
+def predict(arm: Arm, value: float | None, data: Rows, split: Split, shared, draw) -> Prediction:
+    """Noise that is mostly the seed's own, and larger for every group but the first."""
     at = value or 0.0
-    shift = 3.0 * (data.protected[0].groups > 0) * max(arm.gap(at), 0.0)
-    luck = 1 + 0.08 * draw.standard_normal()
-    spread = 3 * arm.noise(at) * luck
-    spread = spread * (1 + 0.5 * shift / 3)
-    y = data.targets + spread[:, None] * draw.standard_normal(data.targets.shape)
+    gap = max(arm.gap(at), 0.0) * (data.protected[0].groups > 0)
+    spread = 3 * arm.noise(at) * (1 + 0.5 * gap)
+    own = draw.standard_normal(data.targets.shape)
+    y = data.targets + spread[:, None] * (0.95 * shared + 0.3 * own)
     return Prediction(y[split.validation], y[split.test], {"epochs": np.array(50.0)})
 
 
@@ -92,9 +94,15 @@ def write_run(
     trouble: bool = True,
     labels: tuple[str, ...] = ("parkinson", SCRIPT),
     group_label: str = IMAGE,
+    selection: str = "validation",
+    baseline: bool = True,
+    title: str = "static-alpha on made-up data",
     seed: int = 0,
 ) -> RunFolder:
-    """Write a run folder: one failed chunk and one diverged trial where `trouble`."""
+    """Write a run folder: one failed chunk and one diverged trial where `trouble`.
+
+    The data depend on the labels alone, so that runs with different seeds can share a sheet.
+    """
     methods = arms() if methods is None else methods
     folder = RunFolder(path)
     sets = {
@@ -106,12 +114,15 @@ def write_run(
                 ("age", "continuous", ("[33, 65)", "[65, 86)")),
             ],
             splits,
-            seed,
+            selection,
+            0,
         )
     }  # fmt: skip
     if len(labels) > 1:
         categories = ("young", group_label, "old")
-        sets[labels[1]] = rows(240, 1, [("age group", "categorical", categories)], splits, seed + 1)
+        sets[labels[1]] = rows(
+            240, 1, [("age group", "categorical", categories)], splits, selection, 1
+        )
     facts = {}
     for number, (label, data) in enumerate(sets.items()):
         folder.write_rows(f"data{number}", data)
@@ -119,6 +130,7 @@ def write_run(
     done = failed = 0
     draw = np.random.default_rng(seed)
     for number, (label, data) in enumerate(sets.items()):
+        noise = np.random.default_rng(7).standard_normal((splits, *data.targets.shape))
         for order, arm in enumerate(methods):
             for split in range(splits):
                 trials = [Trial(label, arm.label, v, split, split) for v in arm.values]
@@ -128,7 +140,10 @@ def write_run(
                     folder.write_failure(key, trials, "MemoryError: worker died", detail)
                     failed += 1
                     continue
-                made = [predict(arm, v, data, data.splits[split], draw) for v in arm.values]
+                made = [
+                    predict(arm, v, data, data.splits[split], noise[split], draw)
+                    for v in arm.values
+                ]
                 if trouble and (number, order, split) == (0, 1, 3):
                     lost = made[4]
                     made[4] = Prediction(
@@ -140,7 +155,12 @@ def write_run(
                 folder.write_chunk(key, trials, Trained(made, 50 * 6 * len(trials)), 1.25)
                 done += 1
     trials = sum(len(arm.values) for arm in methods) * splits * len(sets)
-    folder.write_manifest(_manifest(methods, sets, facts, splits, trials, done, failed, seed))
+    manifest = _manifest(methods, sets, facts, splits, trials, done, failed, seed)
+    manifest["title"] = title
+    manifest["protocol"]["selection"] = selection
+    if not baseline:
+        manifest["baseline"] = None
+    folder.write_manifest(manifest)
     return folder
 
 
@@ -175,7 +195,7 @@ def _manifest(methods, sets, facts, splits, trials, done, failed, seed) -> dict:
             "seeds": splits,
             "error": "rmse",
             "disparity": "rmse-disparity",
-            "entropy": seed,
+            "entropy": 0,
         },
         "command": f"fairbench run -m static-alpha -d '{SCRIPT}'",
         "versions": {"fairbench": "0.1", "python": "3.11", "torch": "2.9"},

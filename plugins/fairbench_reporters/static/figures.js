@@ -133,7 +133,7 @@ function frontFigure(set, view, found, fronts) {
       ...shared, mode: "lines+markers", showlegend: true, name: safe(short(method.label, 32)),
       x: fronts[m].map((p) => p.x), y: fronts[m].map((p) => p.y),
       text: fronts[m].map((p) => told(set, view, p, `mean ± sd of ${p.count} trainings`)),
-      line: { color: colour, width: 2, dash },
+      line: { color: colour, width: 1.5, dash },
       marker: { symbol, size: 11, color: colour, line: { width: 1, color: ink().back } },
     });
   });

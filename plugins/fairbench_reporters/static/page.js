@@ -34,6 +34,11 @@ function keep(id, names) {
 const named = (role) => Object.keys(data.metrics).filter((name) => data.metrics[name].role === role);
 const PARTS = { test: "test (reported)", validation: "validation" };
 
+// Allowances for the error, the report's own among them.
+function budgets() {
+  return [...new Set([0, 0.01, 0.05, 0.1, 0.25, data.tolerance])].sort((a, b) => a - b);
+}
+
 function dataset() {
   return data.datasets[byId("dataset").selectedIndex];
 }
@@ -62,7 +67,7 @@ function view() {
     disparity: named("disparity")[byId("disparity").selectedIndex],
     seeds: byId("seeds").checked,
     groupError: ["rmse", "mae"][byId("group-error").selectedIndex],
-    budget: Number(byId("budget").value),
+    budget: budgets()[byId("budget").selectedIndex],
   };
 }
 
@@ -141,10 +146,13 @@ function groupTable(set, shown, chosen) {
 
 // Downloads
 
+const SIGNED = /^[-+][\d.]+(e[-+]?\d+)?( to [-+]?[\d.]+(e[-+]?\d+)?)?$/;
+
 // A text cell that a spreadsheet would run as a formula gets an apostrophe before it.
 function csvCell(cell) {
   const text = cell === null || cell === undefined ? "" : String(cell);
-  const harmless = typeof cell === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const harmless = typeof cell === "string" && /^[=+\-@\t\r]/.test(text) && !SIGNED.test(text)
+    ? `'${text}` : text;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replace(/"/g, '""')}"` : harmless;
 }
 
@@ -210,6 +218,7 @@ async function start() {
   fill("error", named("error"), named("error").indexOf(data.error));
   fill("disparity", named("disparity"), named("disparity").indexOf(data.disparity));
   fill("group-error", ["RMSE", "MAE"], /mae/i.test(data.error) ? 1 : 0);
+  fill("budget", budgets().map((b) => `${number(100 * b)} %`), budgets().indexOf(data.tolerance));
   menusOfDataset();
   addDownloads();
   await unpackPlotly();

@@ -1,0 +1,102 @@
+"""What a report claims, and what the claim rests on: verdicts, noise, audits, quality of fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from fairbench.analyze import INDICATORS, disagreements, judge, mean_over_splits
+
+if TYPE_CHECKING:
+    from fairbench.analyze import Axes, Run
+
+__all__ = ["Judgement", "judgement"]
+
+Renamed = Callable[[Sequence[pd.DataFrame]], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Tables of several runs together.
+
+    Attributes
+    ----------
+    verdicts
+        See `fairbench.analyze.judge`; without rows where there is no baseline.
+    disagreements
+        See `fairbench.analyze.disagreements`.
+    noise
+        See `Run.noise`.
+    quality
+        See `fairbench.analyze.mean_over_splits`: hypervolume, igd_plus and epsilon of the fronts
+        chosen on selection rows, the hypervolume test_selected of fronts chosen on test rows
+        instead, and the gap between the two.
+    audits
+        See `Run.audits`.
+    """
+
+    verdicts: pd.DataFrame
+    disagreements: pd.DataFrame
+    noise: pd.DataFrame
+    quality: pd.DataFrame
+    audits: pd.DataFrame
+
+
+def judgement(
+    runs: Sequence[Run],
+    renamed: Renamed,
+    fronts: pd.DataFrame,
+    axes: Axes,
+    baselines: Mapping[str, str | None],
+    tolerance: float,
+    /,
+) -> Judgement:
+    """Judge every method of every dataset.
+
+    Parameters
+    ----------
+    renamed
+        Puts one table per run together under the report's own labels.
+    fronts
+        Fronts of all runs under these labels.
+    baselines
+        Label of the baseline, by label of the dataset.
+    """
+    names = axes.error, axes.disparity
+    found = renamed([_ratios(run) for run in runs])
+    ratios = dict(zip(found["dataset"], found["ratio"], strict=True))
+    judged = [
+        judge(fronts[fronts["dataset"].isin(own)], axes, baseline, ratios, tolerance=tolerance)
+        for baseline, own in _by_baseline(baselines).items()
+    ]
+    several = [run.all_verdicts(*names, tolerance=tolerance) for run in runs]
+    quality = [_quality(run, axes) for run in runs]
+    return Judgement(
+        verdicts=pd.concat(judged, ignore_index=True),
+        disagreements=renamed([disagreements(table) for table in several]),
+        noise=renamed([run.noise(*names) for run in runs]),
+        quality=renamed(quality),
+        audits=renamed([run.audits() for run in runs]).drop_duplicates(ignore_index=True),
+    )
+
+
+def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
+    """Datasets by their baseline: those that share one are judged, and corrected, together."""
+    found: dict[str, list[str]] = {}
+    for dataset, baseline in baselines.items():
+        found.setdefault(baseline or "", []).append(dataset)
+    return found
+
+
+def _ratios(run: Run) -> pd.DataFrame:
+    return pd.DataFrame(list(run.ratios.items()), columns=["dataset", "ratio"])
+
+
+def _quality(run: Run, axes: Axes) -> pd.DataFrame:
+    names = axes.error, axes.disparity
+    honest = mean_over_splits(run.indicators(*names), INDICATORS)
+    optimism = mean_over_splits(run.optimism(*names), ("test_selected", "gap"))
+    return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest

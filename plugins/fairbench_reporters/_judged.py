@@ -1,0 +1,171 @@
+"""Verdicts and what they rest on, in words: the same in every format that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fairbench.analyze import RULES
+from fairbench_reporters._cells import Cells, number
+
+if TYPE_CHECKING:
+    from fairbench.analyze import Best
+    from fairbench.report import Contents, Sheet
+
+__all__ = ["audits", "comparison", "noise", "noise_sentence", "quality", "rules", "verdicts"]
+
+_LEVEL = 0.05
+
+
+def verdicts(
+    contents: Contents, sheet: Sheet, target: str, protected: str, /
+) -> list[tuple[str, str]]:
+    """Verdict and sentence of every method but the baseline."""
+    rows = _own(contents.judgement.verdicts, sheet, target, protected)
+    return list(zip(rows["verdict"], rows["sentence"], strict=True))
+
+
+def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:
+    """The numbers behind the verdicts."""
+    axes = contents.axes
+    disparity = _loss(axes.disparity, axes.disparity_best)
+    error = _loss(axes.error, axes.error_best)
+    header = (
+        "method",
+        "verdict",
+        f"change in {disparity}",
+        "95 % interval",
+        f"change in {error}",
+        "95 % interval",
+        "fairer on",
+        "adjusted p",
+        "Wilcoxon p",
+    )
+    rows = tuple(
+        (
+            v.method,
+            v.verdict,
+            _signed(v.difference),
+            _interval(v.low, v.high),
+            _signed(v.error_difference),
+            _interval(v.error_low, v.error_high),
+            f"{v.fairer_on} of {v.splits} splits",
+            number(v.adjusted_p),
+            number(v.wilcoxon_p),
+        )
+        for v in _tuples(_own(contents.judgement.verdicts, sheet, target, protected))
+    )
+    return Cells(header, rows, numbers=tuple(range(2, 9)))
+
+
+def noise_sentence(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> str:
+    """What the baseline's disparity is worth; empty where there is no baseline."""
+    table = _own(contents.judgement.noise, sheet, target, protected)
+    if table.empty:
+        return ""
+    floor = next(_tuples(table))
+    name = contents.axes.disparity
+    told = (
+        f"The {name} of {sheet.baseline} alone is {floor.disparity:.3g} on average, from "
+        f"{floor.low:.3g} to {floor.high:.3g} over {floor.splits} splits."
+    )
+    if pd.notna(floor.p):
+        beyond = "more than" if floor.p <= _LEVEL else "not more than"
+        told += (
+            f" That is {beyond} chance gives: with group labels dealt at random it is "
+            f"{floor.null_mean:.3g} (95 % below {floor.null_high:.3g}; p = {number(floor.p)})."
+        )
+    return told
+
+
+def noise(contents: Contents, /) -> Cells:
+    """The baseline's disparity, and how much of it is noise."""
+    header = (
+        "baseline on",
+        f"mean {contents.axes.disparity}",
+        "sd over seeds",
+        "sd over splits",
+        "lowest to highest",
+        "by chance (95 % below)",
+        "p",
+        "detectable",
+    )
+    rows = tuple(
+        (
+            f"{n.dataset}: {n.target} by {n.protected}",
+            number(n.disparity),
+            number(n.seed_sd),
+            number(n.split_sd),
+            _interval(n.low, n.high),
+            f"{number(n.null_mean)} ({number(n.null_high)})",
+            number(n.p),
+            number(n.detectable),
+        )
+        for n in _tuples(contents.judgement.noise)
+    )
+    return Cells(header, rows, numbers=tuple(range(1, 8)))
+
+
+def quality(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:
+    """Quality of whole fronts, and what choosing on test rows would have pretended."""
+    table = _own(contents.judgement.quality, sheet, target, protected)
+    header = ("method", "hypervolume", "IGD⁺", "ε", "hypervolume if chosen on test", "optimism")
+    names = ("hypervolume", "igd_plus", "epsilon", "test_selected", "gap")
+    rows = []
+    for method in sheet.methods:
+        own = {q.quantity: q for q in _tuples(table[table["method"] == method])}
+        if own:
+            rows.append((method, *(_estimate(own[name]) for name in names)))
+    return Cells(header, tuple(rows), numbers=tuple(range(1, 6)))
+
+
+def audits(contents: Contents, /) -> Cells:
+    """What every audit found, warnings first."""
+    table = contents.judgement.audits.sort_values("level", ascending=False, kind="stable")
+    rows = tuple((a.level, a.dataset, a.check, a.text) for a in _tuples(table))
+    return Cells(("level", "dataset", "audit", "finding"), rows)
+
+
+def rules() -> Iterator[tuple[str, str]]:
+    """Every verdict, and when it is given; the first that applies wins."""
+    for rule in RULES:
+        yield rule.verdict, rule.when
+
+
+def _own(table: pd.DataFrame, sheet: Sheet, target: str, protected: str) -> pd.DataFrame:
+    """Rows of one view, in the order of the sheet's methods where they name one."""
+    own = table[
+        (table["dataset"] == sheet.label)
+        & (table["target"] == target)
+        & (table["protected"] == protected)
+    ]
+    if "method" not in own:
+        return own
+    order = {method: place for place, method in enumerate(sheet.methods)}
+    return own.sort_values("method", key=lambda names: names.map(order), kind="stable")
+
+
+def _tuples(table: pd.DataFrame) -> Iterator[Any]:
+    return table.itertuples(index=False)
+
+
+def _loss(name: str, best: Best) -> str:
+    """What less of is better."""
+    return {"low": name, "high": f"−{name}", "one": f"distance of {name} from 1"}[best]
+
+
+def _signed(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:+.3g}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "–" if pd.isna(low) else f"{low:.3g} to {high:.3g}"
+
+
+def _estimate(quantity: Any) -> str:
+    told = "–" if pd.isna(quantity.mean) else f"{quantity.mean:.2f}"
+    if pd.isna(quantity.low):
+        return told
+    return f"{told} ({quantity.low:.2f} to {quantity.high:.2f})"
