@@ -13,8 +13,8 @@ from fairbench.errors import StudyError
 from fairbench.method import Prediction, Trained, Trial, Work
 from fairbench.train.batch import Rows
 from fairbench.train.fit import Fitted, Weights, fit
+from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup, prepare
-from fairbench.train.update import LEARNED
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray

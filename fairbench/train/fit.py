@@ -15,9 +15,10 @@ from fairbench.train.batch import epoch_batches, orders_of
 from fairbench.train.dropout import mask_draws, noise_draws
 from fairbench.train.losses import row_losses
 from fairbench.train.optimizer import carry_over, clip_lanes, make_optimizer, rate
+from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.setup import Setup
 from fairbench.train.stack import Stack
-from fairbench.train.update import LEARNED, Gradients, Rules
+from fairbench.train.update import Gradients
 
 __all__ = ["Fitted", "Weights", "fit"]
 
@@ -110,7 +111,7 @@ class _Run:
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         tradeoff = torch.tensor(values, dtype=setup.dtype, device=device)
         stack = Stack.of({**start.parameters, **own}, start.buffers)
-        self.gradients = Gradients(setup, Rules(setup), stack, state, tradeoff)
+        self.gradients = Gradients(setup, setup.net(), Rules(setup), stack, state, tradeoff)
         self.optimizer = make_optimizer(stack, self.training)
         self.best = Weights.copied(stack)
         self.best_loss = torch.full_like(tradeoff, float("inf"))

@@ -64,6 +64,5 @@ def rate(training: Training, epoch: int, /) -> float:
 def clip_lanes(stack: Stack, largest: float, /) -> None:
     """Scale each trial's gradient down to Euclidean norm `largest` where it is longer."""
     factor = (largest / (stack.lane_norms() + 1e-6)).clamp(max=1.0)
-    for tensor in stack.parameters.values():
-        assert tensor.grad is not None
-        tensor.grad.mul_(factor.view(-1, *[1] * (tensor.dim() - 1)))
+    for slot in stack.slots.values():
+        slot.mul_(factor.view(-1, *[1] * (slot.dim() - 1)))

@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 
 from fairbench.train.dropout import MaskedDropout
 
-__all__ = ["Forward", "Tensors", "lane_forward", "looped_forward", "mapped_forward"]
+__all__ = ["Forward", "Tensors", "lane_forward", "looped_forward", "mapped_forward", "traced"]
 
 Tensors = Mapping[str, Tensor]
 Forward = Callable[[Tensors, Tensor, bool], Tensor]
@@ -136,6 +136,16 @@ class _Tracer(fx.Tracer):
         return type(m) in _LAYERS or super().is_leaf_module(m, module_qualified_name)
 
 
+def traced(module: nn.Module, /) -> fx.Graph | None:
+    """What `module` does with its one input, or None where that cannot be told beforehand."""
+    try:
+        graph = _Tracer().trace(module)
+    except Exception:  # tracing runs a stranger's forward, which may raise anything
+        return None
+    inputs = [node for node in graph.nodes if node.op == "placeholder"]
+    return graph if len(inputs) == 1 else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """One operation of a program: which result it makes, from which, and how."""
@@ -182,19 +192,22 @@ def lane_forward(module: nn.Module, prefix: str, /) -> Forward | None:
     """
     if type(module) in _LAYERS or isinstance(module, _ELEMENTWISE_MODULES):
         return _single_layer(module, prefix.removesuffix("."))
+    graph = traced(module)
+    if graph is None:
+        return None
+    (source,) = (node for node in graph.nodes if node.op == "placeholder")
+    (end,) = (node for node in graph.nodes if node.op == "output")
+    result = end.args[0]
+    if not isinstance(result, fx.Node):
+        return None
     try:
-        graph = _Tracer().trace(module)
-        inputs = [node for node in graph.nodes if node.op == "placeholder"]
-        result = next(node for node in graph.nodes if node.op == "output").args[0]
         inner = [node for node in graph.nodes if node.op not in ("placeholder", "output")]
-        if len(inputs) != 1 or not isinstance(result, fx.Node):
-            return None
         lines = [_line(node, module, prefix) for node in inner]
-    except Exception:  # tracing runs a stranger's forward; whatever it raises, vmap takes over
+    except _UnknownError:
         return None
 
     def forward(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
-        seen: dict[fx.Node, Any] = {inputs[0]: x}
+        seen: dict[fx.Node, Any] = {source: x}
         for line in lines:
             seen[line.result] = line.run(tensors, seen, training)
         return seen[result]  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from fairbench.errors import PluginError
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
+from fairbench.train.chain import Layer, chain_of
 from fairbench.train.dropout import MaskShapes, own_dropout, probed
+from fairbench.train.net import ByAutograd, ByHand, Net
 from fairbench.train.program import (
     Forward,
-    Tensors,
     lane_forward,
     looped_forward,
     mapped_forward,
@@ -35,23 +37,13 @@ __all__ = ["Network", "Setup", "prepare"]
 class Network:
     """The forward pass of a stack: trunk, then one head per task.
 
-    `widths` holds the width of every head where all are plain linear layers: these then run as
-    one matrix product.
+    `chain` holds the trunk's layers where it is a plain chain of known ones and every head is
+    linear: training then needs no autograd.
     """
 
     trunk: Forward
     heads: dict[str, Forward]
-    widths: tuple[int, ...] | None
-
-    def outputs(self, tensors: Tensors, hidden: Tensor, training: bool, /) -> dict[str, Tensor]:
-        """Outputs (S, batch, width) of every head for representations (S, batch, h)."""
-        if self.widths is not None:
-            weight = torch.cat([tensors[f"heads.{name}.weight"] for name in self.heads], dim=1)
-            bias = torch.cat([tensors[f"heads.{name}.bias"] for name in self.heads], dim=1)
-            together = torch.baddbmm(bias.unsqueeze(1), hidden, weight.mT)
-            parts = torch.split(together, list(self.widths), dim=-1)
-            return dict(zip(self.heads, parts, strict=True))
-        return {name: head(tensors, hidden, training) for name, head in self.heads.items()}
+    chain: tuple[Layer, ...] | None
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,19 @@ class Setup:
     has_batch_norm: bool
     terms: int
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def column_task(self) -> Tensor:
+        """For each column of the outputs the number of its task."""
+        numbers = [number for number, task in enumerate(self.tasks) for _ in range(task.width)]
+        return torch.tensor(numbers, device=self.device)
+
+    def net(self) -> Net:
+        """The network in training, with a memory of its own."""
+        if self.network.chain is not None:
+            widths = {task.name: task.width for task in self.tasks}
+            return ByHand(self.network.chain, widths)
+        return ByAutograd(self.network.trunk, self.network.heads)
 
     def initial(self, trials: Sequence[Trial], /) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Parameters and buffers (S, ...) of freshly initialised trials."""
@@ -112,7 +117,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
             name: _forward(head, f"heads.{name}.", hidden, masks, notes)
             for name, head in heads.items()
         },
-        _linear_widths(heads),
+        chain_of(trunk, "trunk.") if _all_linear(heads) else None,
     )
     has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
     columns = train.batch(train.table[:size])
@@ -136,14 +141,8 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     )
 
 
-def _linear_widths(heads: Mapping[str, nn.Module]) -> tuple[int, ...] | None:
-    """Widths of at least two heads that are all linear layers with a bias."""
-    widths = [
-        head.out_features
-        for head in heads.values()
-        if type(head) is nn.Linear and head.bias is not None
-    ]
-    return tuple(widths) if len(widths) == len(heads) > 1 else None
+def _all_linear(heads: Mapping[str, nn.Module]) -> bool:
+    return all(type(head) is nn.Linear and head.bias is not None for head in heads.values())
 
 
 def _parts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,11 @@ class Stack:
         """Number of trials S."""
         return next(iter(self.parameters.values())).shape[0]
 
+    @cached_property
+    def slots(self) -> dict[str, Tensor]:
+        """Views (S, ...) of `grad` by parameter name."""
+        return {name: t.grad for name, t in self.parameters.items() if t.grad is not None}
+
     def kept(self, index: Tensor, /) -> Stack:
         """A stack of the trials of `index` only."""
         return Stack.of(
@@ -73,11 +79,7 @@ class Stack:
 
     def lane_norms(self) -> Tensor:
         """Euclidean norm (S,) of each trial's whole gradient."""
-        parts = [
-            torch.linalg.vector_norm(tensor.grad.flatten(1), dim=1)
-            for tensor in self.parameters.values()
-            if tensor.grad is not None
-        ]
+        parts = [torch.linalg.vector_norm(slot.flatten(1), dim=1) for slot in self.slots.values()]
         norms: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
         return norms
 

@@ -1,0 +1,93 @@
+"""A method's losses and its weighting's rules, lifted from one trial to a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from fairbench.train.batch import Batch
+from fairbench.train.lift import lift
+from fairbench.weighting import Step, Weighting
+
+if TYPE_CHECKING:
+    from fairbench.train.setup import Setup
+
+__all__ = ["LEARNED", "Fields", "Rules"]
+
+LEARNED = "weighting."
+"""Prefix of the weighting's own parameters within the stack."""
+
+Fields = dict[str, Any]
+"""The fields of a `Step` that are present, so that vmap sees tensors only."""
+
+
+class Rules:
+    """Each rule is lifted at its first call, which serves as the example that lifting needs."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._lifted: dict[str, Callable[..., Any]] = {}
+
+    def losses(
+        self, outputs: dict[str, Tensor], batch: Batch, tradeoff: Tensor, /
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Losses (S, T) and signals (S, T) by name."""
+        method, tasks = self._setup.method, self._setup.tasks
+
+        def one(
+            outputs: dict[str, Tensor], columns: dict[str, Tensor], groups: Tensor, value: Tensor
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            result = method.losses(tasks, outputs, Batch(columns, groups, batch.shares), value)
+            losses, signals = result if isinstance(result, tuple) else (result, {})
+            return losses, dict(signals)
+
+        found: tuple[Tensor, dict[str, Tensor]] = self._call(
+            "losses", one, outputs, dict(batch.columns), batch.groups, tradeoff
+        )
+        return found
+
+    def objective(self, losses: Tensor, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
+        """Objective (S,) and next state."""
+        rule = self._setup.weighting.objective
+        found: tuple[Tensor, dict[str, Tensor]] = self._call(
+            "objective", lambda x, f: _plain(rule(x, Step(**f))), losses, fields
+        )
+        return found
+
+    def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights (S, T) and next state."""
+        rule = self._setup.weighting.weights
+        with torch.no_grad():
+            found: tuple[Tensor, dict[str, Tensor]] = self._call(
+                "weights", lambda f: _plain(rule(Step(**f))), fields
+            )
+        return found
+
+    def trunk_scale(self, fields: Fields, /) -> Tensor:
+        """Factors (S, T) on each task's gradient where it enters the trunk."""
+        rule = self._setup.weighting.trunk_scale
+        with torch.no_grad():
+            scale: Tensor = self._call("trunk_scale", lambda f: rule(Step(**f)), fields)
+        return scale
+
+    def epoch_end(self, losses: Tensor, state: dict[str, Tensor], /) -> dict[str, Tensor]:
+        """State after an epoch whose mean losses (S, T) are given."""
+        rule = self._setup.weighting.epoch_end
+        if type(self._setup.weighting).epoch_end is Weighting.epoch_end:
+            return state
+        after: dict[str, Tensor] = self._call(
+            "epoch_end", lambda x, s: dict(rule(x, s)), losses, state
+        )
+        return after
+
+    def _call(self, name: str, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        if name not in self._lifted:
+            self._lifted[name] = lift(function, arguments)
+        return self._lifted[name](*arguments)
+
+
+def _plain(result: tuple[Tensor, Mapping[str, Tensor]]) -> tuple[Tensor, dict[str, Tensor]]:
+    return result[0], dict(result[1])
