@@ -1,0 +1,121 @@
+"""The engine's speed, as ratios within one run; docs/engine.md holds a table of them.
+
+`benchmark` times the numerator; the ratios stand in its ``extra_info``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from benchmarks.sweeps import PlainLoop, Sweep, chunked, least, limit_seconds
+from fairbench.study.plan import MOST_LANES
+from fairbench_baselines.adversarial import Adversarial
+from fairbench_baselines.group_dro import GroupDRO
+from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
+from fairbench_paper.static_alpha import StaticAlpha
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _parts(count):
+    """The lanes of each chunk that `count` trials are cut into."""
+    chunks = -(-count // MOST_LANES)
+    return [count * (i + 1) // chunks - count * i // chunks for i in range(chunks)]
+
+
+@pytest.mark.parametrize("count", [1, 10, 50, 200, 500, 2000])
+def test_stacked_against_a_plain_loop(benchmark, count):
+    sweeps = [Sweep(StaticAlpha(), lanes) for lanes in _parts(count)]
+    loader, by_hand = PlainLoop(), PlainLoop(loader=False)
+    stacked, slow, fast, limit = least(
+        lambda: chunked(sweeps),
+        loader.seconds,
+        by_hand.seconds,
+        limit_seconds,
+        repeats=3 if count > 200 else 5,
+    )
+    benchmark.extra_info |= {
+        "stacked_us": 1e6 * stacked,
+        "times_faster_than_dataloader_loop": slow / stacked,
+        "times_faster_than_indexing_loop": fast / stacked,
+        "share_of_limit": limit / stacked,
+    }
+    benchmark.pedantic(sweeps[0].seconds, rounds=1)
+    if count == 1:
+        assert stacked <= 1.2 * slow
+    if count >= 50:
+        assert limit / stacked >= 0.25
+        assert slow / stacked >= 15
+
+
+@pytest.mark.parametrize(
+    ("method", "bound"),
+    [
+        (StaticAlpha, 1.05),
+        (Uncertainty, 1.05),
+        (Dwa, 1.05),
+        (GroupDRO, None),
+        (Adversarial, None),
+        (Pcgrad, 1.5),
+        (Mgda, 1.5),
+        (Cagrad, 1.5),
+        (Gradnorm, 1.5),
+    ],
+)
+def test_weighting_against_equal(benchmark, method, bound):
+    equal, other = Sweep(Equal(), 64), Sweep(method(), 64)
+    base, cost = least(equal.seconds, other.seconds, repeats=9)
+    benchmark.extra_info |= {"times_equal": cost / base, "aim": bound}
+    benchmark.pedantic(other.seconds, rounds=1)
+    assert cost / base <= 2.5
+
+
+@pytest.mark.parametrize(
+    "architecture", [{"dropout": 0.2}, {"batch_norm": True}, {"dropout": 0.2, "batch_norm": True}]
+)
+def test_layer_against_none(benchmark, architecture):
+    plain, layered = (Sweep(StaticAlpha(architecture=a), 64) for a in ({}, architecture))
+    base, cost = least(plain.seconds, layered.seconds)
+    benchmark.extra_info |= {"times_without": cost / base}
+    benchmark.pedantic(layered.seconds, rounds=1)
+    assert cost / base <= 6
+
+
+def test_early_stopping_against_none(benchmark):
+    """Per step that was taken; watching costs a pass over validation rows every epoch."""
+    plain = Sweep(StaticAlpha(), 64, epochs=3)
+    watched = Sweep(StaticAlpha(), 64, epochs=3, patience=3)
+    base, cost = least(plain.seconds, watched.seconds, repeats=3)
+    benchmark.extra_info |= {"times_without": cost / base}
+    benchmark.pedantic(watched.seconds, rounds=1)
+    assert cost / base <= 1.5
+
+
+def test_peak_memory_against_trials(benchmark):
+    """A study's memory is that of one chunk, whatever the number of trials."""
+    few, many = _peak(64), _peak(640)
+    benchmark.extra_info |= {"peak_mb_64": few, "peak_mb_640": many, "ratio": many / few}
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert many / few < 1.2
+
+
+def _peak(count):
+    script = (
+        "import torch, resource; torch.set_num_threads(1)\n"
+        "from benchmarks.sweeps import work, values\n"
+        "from fairbench_paper.static_alpha import StaticAlpha\n"
+        f"for start in range(0, {count}, 64): StaticAlpha().train(work(values(64)))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return float(run.stdout.splitlines()[-1])
