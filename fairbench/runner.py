@@ -123,7 +123,9 @@ def run(
             with writing(folder.path):
                 result = _analysed(folder)
         except KeyboardInterrupt:
-            raise Interrupted(folder.path, session.trials_done, session.trials) from None
+            saved = folder.finished()  # it may have come between a chunk and its being counted
+            trials = sum(len(chunk.trials) for chunk in chunks if chunk.key in saved)
+            raise Interrupted(folder.path, trials, session.trials) from None
         registry.observers.run_finished(str(folder.path))
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -55,10 +56,10 @@ class Kit(WorkerPlugin):
     def __init__(self, shared: Shared, versions: Mapping[str, str]) -> None:
         self.shared = shared
         self.versions = versions
-        self.prepared = False
 
-    def setup(self, worker: Worker) -> None:
-        """Say what of the driver's versions differs here."""
+    async def setup(self, worker: Worker) -> None:
+        """Import what takes seconds, and find what of the driver's versions differs here."""
+        await asyncio.to_thread(limit_threads)
         self.differences = _differences(self.versions, _versions(get_versions(PACKAGES)))
 
 
@@ -69,9 +70,6 @@ def _carry_out(name: str, job: Job) -> bytes:
     if kit.differences:
         error = StudyError(f"this worker has other versions than the driver: {kit.differences}")
         return packed(Outcome.failed(job, error, 0.0))
-    if not kit.prepared:
-        limit_threads()
-        kit.prepared = True
     return packed(carry_out(kit.shared, job))
 
 
