@@ -59,6 +59,10 @@ class RunFolderError(FairbenchError):
     """A run folder that cannot be written, read or continued."""
 
 
+class BaselineError(FairbenchError):
+    """A baseline file that cannot be written, read or held against a run."""
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelt `name`: the closest of `known`, or all of them."""
     names = sorted(set(known))
