@@ -146,6 +146,7 @@ def _train(
                 session.keep(outcome)
                 registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
                 progress.finished(outcome)
+        session.audit(resolved)
         session.write()
     except BaseException:
         session.write_if_possible()

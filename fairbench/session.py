@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,12 @@ class Session:
         self.model_steps = sum(done[chunk.key].model_steps for chunk in finished)
         self.train_seconds = sum(done[chunk.key].seconds for chunk in finished)
         self.costs: dict[str, Any] = {}
+        self._audits: list[dict[str, Any]] | None = None
         before: Mapping[str, Any] = {}
         if (folder.path / "manifest.json").exists():
             manifest = folder.read_manifest()
             before, command = manifest["progress"], manifest["command"] or command
+            self._audits = manifest.get("audits")
         self.command = command
         self._started = before.get("started") or _now()
         self._wall_before = before.get("wall_seconds", 0.0)
@@ -72,6 +75,17 @@ class Session:
             for name, data in resolved.datasets.items():
                 rows = Rows(data.targets, data.protected, data.clusters, resolved.splits[name])
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
+
+    def audit(self, resolved: Plan) -> None:
+        """Look for what only the features can tell, once per run; goes into the manifest."""
+        from fairbench.analyze import audit_dataset
+
+        if self._audits is None:
+            self._audits = [
+                {**asdict(finding), "dataset": label}
+                for label, data in resolved.datasets.items()
+                for finding in audit_dataset(data, resolved.splits[label])
+            ]
 
     def keep(self, outcome: Outcome) -> None:
         """Store one outcome.
@@ -117,8 +131,9 @@ class Session:
             **self.costs,
         }
         with writing(self.folder.path):
+            audits = {} if self._audits is None else {"audits": self._audits}
             self.folder.write_manifest(
-                {**self.description, "command": self.command, "progress": progress}
+                {**self.description, **audits, "command": self.command, "progress": progress}
             )
         self._due = time.monotonic() + WRITE_EVERY
 
