@@ -18,6 +18,7 @@ from fairbench.plugins.descriptions import (
     ModelDescription,
     ProtocolDescription,
     ReporterDescription,
+    ReproductionDescription,
     WeightingDescription,
 )
 from fairbench.plugins.hookspecs import hookimpl
@@ -40,6 +41,7 @@ __all__ = [
     "ProtocolDescription",
     "Registry",
     "ReporterDescription",
+    "ReproductionDescription",
     "WeightingDescription",
     "added",
     "hookimpl",

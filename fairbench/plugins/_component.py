@@ -23,6 +23,7 @@ _BASES: Mapping[str, tuple[str, str]] = {
     "weighting": ("fairbench.weighting", "Weighting"),
     "method": ("fairbench.method", "Method"),
     "protocol": ("fairbench.protocol", "Protocol"),
+    "reproduction": ("fairbench.reproduction", "Reproduction"),
 }
 
 
@@ -50,7 +51,7 @@ class Component:
 
     @property
     def kind(self) -> Kind:
-        """Which of the eight kinds of component it is."""
+        """Which of the nine kinds of component it is."""
         return self.description.kind
 
     @property

@@ -16,6 +16,7 @@ Kind = Literal[
     "protocol",
     "executor",
     "reporter",
+    "reproduction",
 ]
 
 
@@ -124,3 +125,10 @@ class ReporterDescription(Description):
     """A `Reporter` class: renders analysed runs in one format."""
 
     kind: ClassVar[Kind] = "reporter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReproductionDescription(Description):
+    """A `Reproduction` class: reruns what a publication reports."""
+
+    kind: ClassVar[Kind] = "reproduction"

@@ -1,7 +1,7 @@
 """The hooks a plugin can implement, and the markers to implement them with.
 
 A plugin is a module (or object) named by an entry point of group ``fairbench``. It implements
-any of these functions, each marked with `hookimpl`. The first eight offer components and are
+any of these functions, each marked with `hookimpl`. The first nine offer components and are
 called once per process, whenever something is listed or looked up: they must not import what
 they describe. The last three observe a run.
 """
@@ -22,6 +22,7 @@ from fairbench.plugins.descriptions import (
     ModelDescription,
     ProtocolDescription,
     ReporterDescription,
+    ReproductionDescription,
     WeightingDescription,
 )
 
@@ -77,6 +78,11 @@ def fairbench_reporters() -> Iterable[ReporterDescription]:  # type: ignore[empt
 
 
 @hookspec
+def fairbench_reproductions() -> Iterable[ReproductionDescription]:  # type: ignore[empty-body]
+    """Reproductions: each target is a `fairbench.reproduction.Reproduction` class."""
+
+
+@hookspec
 def fairbench_run_started(run: str) -> None:
     """A run begins or resumes.
 
@@ -121,6 +127,7 @@ OFFERS: Mapping[str, type[Description]] = MappingProxyType(
         "fairbench_protocols": ProtocolDescription,
         "fairbench_executors": ExecutorDescription,
         "fairbench_reporters": ReporterDescription,
+        "fairbench_reproductions": ReproductionDescription,
     }
 )
 """Hooks that offer components, and the description that each yields."""

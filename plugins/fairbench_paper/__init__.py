@@ -9,6 +9,7 @@ from fairbench.plugins import (
     MethodDescription,
     ModelDescription,
     ProtocolDescription,
+    ReproductionDescription,
     hookimpl,
 )
 
@@ -71,5 +72,16 @@ def fairbench_protocols() -> Iterator[ProtocolDescription]:
         name="paper",
         summary="As the paper: rows split at random, patients shared, fronts selected on test",
         target="fairbench_paper.protocol:Paper",
+        citation=_PAPER,
+    )
+
+
+@hookimpl
+def fairbench_reproductions() -> Iterator[ReproductionDescription]:
+    """All of the paper, side by side with reruns."""
+    yield ReproductionDescription(
+        name="paper",
+        summary="Every table and figure of the paper, in every reading its text allows",
+        target="fairbench_paper.reproduction.paper:PaperReproduction",
         citation=_PAPER,
     )
