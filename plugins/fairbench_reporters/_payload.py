@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +12,10 @@ if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
     from fairbench.report import Contents, Sheet
 
-__all__ = ["embedded", "payload"]
+__all__ = ["payload"]
 
 _TRIAL = ["method", "value", "seed", "split"]
 _PARTS = ("validation", "test")
-
-
-def embedded(content: object, /) -> str:
-    """JSON that stays inert inside a script element, whatever stands in its strings."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))  # ASCII: U+2028 is escaped
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
 
 
 def payload(contents: Contents, /) -> dict[str, Any]:

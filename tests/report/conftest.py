@@ -97,7 +97,7 @@ class Browser:
         self.downloads = downloads
 
     def open(self, page: Path, *, width: int = 1200, dark: bool = False) -> None:
-        """Open a file and wait until its figures are drawn."""
+        """Open a file and wait until it is ready."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -132,12 +132,22 @@ class Browser:
 
         Select(self.driver.find_element(By.ID, menu)).select_by_index(position)
 
+    def look(self, plot: str) -> None:
+        """Scroll to a figure, and wait until it shows what is chosen."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        self.script("byId(arguments[0]).scrollIntoView()", plot)
+        done = f"return Boolean(byId('{plot}').data) && !stale.has('{plot}')"
+        WebDriverWait(self.driver, 30).until(lambda driver: driver.execute_script(done))
+
     def drawn(self, plot: str) -> str:
         """All data of a figure."""
+        self.look(plot)
         return str(self.script("return JSON.stringify(byId(arguments[0]).data)", plot))
 
     def shown(self, plot: str) -> str:
         """The picture of a figure."""
+        self.look(plot)
         return str(self.script("return byId(arguments[0]).innerHTML", plot))
 
     def table(self, place: str) -> list[list[str]]:

@@ -96,6 +96,7 @@ def write_run(
     group_label: str = IMAGE,
     selection: str = "validation",
     baseline: bool = True,
+    metrics: Sequence[str] = METRICS,
     title: str = "static-alpha on made-up data",
     seed: int = 0,
 ) -> RunFolder:
@@ -157,6 +158,7 @@ def write_run(
     trials = sum(len(arm.values) for arm in methods) * splits * len(sets)
     manifest = _manifest(methods, sets, facts, splits, trials, done, failed, seed)
     manifest["title"] = title
+    manifest["metrics"] = list(metrics)
     manifest["protocol"]["selection"] = selection
     if not baseline:
         manifest["baseline"] = None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fairbench.analyze import Run
+from fairbench.plugins import load
 from fairbench.report import View, gather
 
 PLOTS = ("plot-fronts", "plot-attainment", "plot-difference", "plot-curves", "plot-groups")
@@ -17,14 +18,12 @@ PLOTS = ("plot-fronts", "plot-attainment", "plot-difference", "plot-curves", "pl
 
 def test_opens_without_an_error_or_a_request(browser, page):
     browser.open(page)
+    for plot in PLOTS:
+        assert "main-svg" in browser.shown(plot)
     assert browser.errors() == []
     fetched = browser.requests()
     assert page.as_uri() in fetched
     assert [url for url in fetched if not url.startswith(("file:", "data:"))] == []
-    for plot in PLOTS:
-        assert browser.script(
-            "return byId(arguments[0]).querySelectorAll('.main-svg').length", plot
-        )
     assert browser.script("return document.documentElement.lang") == "en"
 
 
@@ -41,6 +40,7 @@ def test_names_from_strangers_are_shown_and_do_nothing(browser, page, made_up):
     words = browser.script("return document.body.innerText")
     assert made_up.SCRIPT in words
     assert made_up.IMAGE in words
+    browser.look("plot-fronts")
     drawn = browser.script("return byId('plot-fronts').textContent")
     assert made_up.IMAGE in drawn, "the legend shows another name than the method's"
     assert browser.errors() == []
@@ -89,6 +89,7 @@ def test_every_menu_is_driven_above_and_labelled(browser, page):
 
 def test_single_trainings_can_be_hidden(browser, page):
     browser.open(page)
+    browser.look("plot-fronts")
     before = len(browser.script("return byId('plot-fronts').data"))
     browser.script("byId('seeds').click()")
     assert len(browser.script("return byId('plot-fronts').data")) == before / 2
@@ -188,12 +189,11 @@ def test_tables_and_trials_download_as_csv(browser, page, made_up):
 
 def test_a_phone_scrolls_down_only(browser, page):
     browser.open(page, width=390)
-    assert browser.script("return document.documentElement.scrollWidth") <= 390
     for plot in PLOTS:
-        assert (
-            browser.script("return byId(arguments[0]).querySelector('.main-svg').clientWidth", plot)
-            <= 390
-        )
+        browser.look(plot)
+        width = "return byId(arguments[0]).querySelector('.main-svg').clientWidth"
+        assert 300 < browser.script(width, plot) <= 390
+    assert browser.script("return document.documentElement.scrollWidth") <= 390
 
 
 def test_dark_and_light(browser, page):
@@ -202,8 +202,10 @@ def test_dark_and_light(browser, page):
         "byId('plot-fronts').layout.font.color]"
     )
     browser.open(page)
+    browser.look("plot-fronts")
     light = browser.script(read)
     browser.open(page, dark=True)
+    browser.look("plot-fronts")
     dark = browser.script(read)
     assert light[0] == "rgb(255, 255, 255)"
     assert all(a != b for a, b in zip(light, dark, strict=True))
@@ -212,7 +214,8 @@ def test_dark_and_light(browser, page):
 def test_paper_is_light_and_shows_what_is_folded(browser, page):
     browser.open(page, dark=True)
     browser.script("window.dispatchEvent(new Event('beforeprint'))")
-    assert browser.script("return byId('plot-fronts').layout.width") == 680
+    for plot in PLOTS:
+        assert browser.script("return byId(arguments[0]).layout.width", plot) == 680
     assert (
         browser.script("return getComputedStyle(document.body).backgroundColor")
         == "rgb(255, 255, 255)"
@@ -221,6 +224,7 @@ def test_paper_is_light_and_shows_what_is_folded(browser, page):
         "return [...document.querySelectorAll('#summary details')].every((d) => d.open)"
     )
     browser.script("window.dispatchEvent(new Event('afterprint'))")
+    browser.look("plot-fronts")
     assert browser.script("return byId('plot-fronts').layout.width") != 680
     assert len(browser.command("Page.printToPDF")["data"]) > 50_000
     assert browser.errors() == []
@@ -240,6 +244,8 @@ def test_unusual_studies_open_too(browser, render, made_up, tmp_path, options):
     path = tmp_path / "report.html"
     path.write_text(render("html", Run(tmp_path / "run")), encoding="utf-8")
     browser.open(path)
+    for plot in PLOTS:
+        browser.look(plot)
     assert browser.errors() == []
     assert len(browser.table("front-points")) > 1
 
@@ -251,19 +257,34 @@ def test_a_run_without_any_trial_opens_and_says_so(browser, render, made_up, tmp
     path = tmp_path / "report.html"
     path.write_text(render("html", Run(tmp_path / "run")), encoding="utf-8")
     browser.open(path)
+    for plot in PLOTS:
+        browser.look(plot)
     assert browser.errors() == []
     assert "no usable trial" in browser.script("return document.body.textContent")
 
 
+ALL = [component.name for component in load().components("metric")]
+
+
+@pytest.mark.parametrize(
+    ("labels", "metrics"),
+    [
+        pytest.param(("two targets, two attributes",), None, id="four views"),
+        pytest.param(("x", "one view"), ALL, id="all metrics", marks=pytest.mark.slow),
+    ],
+)
 def test_a_large_study_stays_small_and_opens_fast(
-    browser, render, made_up, tmp_path, record_property
+    browser, render, made_up, tmp_path, record_property, labels, metrics
 ):
     swept = made_up.alphas(50)
     methods = [
         made_up.Arm(f"method-{k}", lambda a, k=k: 1 - 0.02 * k * a, lambda a: 1 + 0.01 * a, swept)
         for k in range(5)
     ]
-    made_up.write_run(tmp_path / "run", methods=methods, splits=10, trouble=False, labels=("big",))
+    made_up.write_run(
+        tmp_path / "run", methods=methods, splits=10, trouble=False, labels=labels,
+        metrics=metrics or made_up.METRICS,
+    )  # fmt: skip
     path = tmp_path / "report.html"
     path.write_text(render("html", Run(tmp_path / "run")), encoding="utf-8")
     size = path.stat().st_size
@@ -271,7 +292,7 @@ def test_a_large_study_stays_small_and_opens_fast(
     milliseconds = int(browser.script("return document.documentElement.dataset.drawn"))
     record_property("bytes", size)
     record_property("milliseconds", milliseconds)
-    print(f"5 methods × 50 values × 10 splits: {size / 1e6:.2f} MB, drawn in {milliseconds} ms")
+    print(f"5 methods × 50 values × 10 splits: {size / 1e6:.2f} MB, open in {milliseconds} ms")
     assert browser.script("return dataset().trial.method.length") == 2500
     assert browser.errors() == []
     assert size < 6e6

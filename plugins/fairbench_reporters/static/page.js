@@ -2,18 +2,22 @@
 "use strict";
 
 const byId = (id) => document.getElementById(id);
-const data = JSON.parse(byId("data-json").textContent);
+let data = null; // see _payload.py
 const PAPER = 680; // width of a figure on paper, in CSS pixels
 const CONFIG = {
   responsive: true, displaylogo: false, modeBarButtons: [["toImage", "resetScale2d"]],
   toImageButtonOptions: { format: "svg", filename: "fairbench" },
 };
 
-async function unpackPlotly() {
-  const packed = Uint8Array.from(atob(byId("plotly-packed").textContent), (c) => c.charCodeAt(0));
+async function unpacked(id) {
+  const packed = Uint8Array.from(atob(byId(id).textContent), (c) => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
+async function loadPlotly() {
   const script = document.createElement("script");
-  script.textContent = await new Response(stream).text();
+  script.textContent = await unpacked("plotly-packed");
   document.head.append(script);
 }
 
@@ -85,20 +89,39 @@ function draw(id, figure) {
   return Plotly.react(plot, figure.traces, figure.layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
 }
 
+// Every figure, as a function of what is shown. They are drawn one after the other, the first
+// at once, so that the page answers in between.
+const FIGURES = {
+  "plot-fronts": (s) => frontFigure(s.set, s.view, s.found, s.fronts),
+  "plot-attainment": (s) => attainmentFigure(s.set, s.view, s.found, s.pair),
+  "plot-difference": (s) => differenceFigure(s.set, s.view, s.found, s.pair),
+  "plot-curves": (s) => curvesFigure(s.set, s.view, s.found, byId("curve-method").selectedIndex),
+  "plot-groups": (s) => groupsFigure(s.set, s.view, s.chosen),
+};
+const stale = new Set();
+let scene = null;
+
+function drawNext() {
+  const [id] = stale;
+  if (id === undefined) return;
+  stale.delete(id);
+  draw(id, FIGURES[id](scene));
+  setTimeout(drawNext);
+}
+
 function redraw() {
   const set = dataset();
   const shown = view();
   const found = points(set, shown);
-  const fronts = meanFronts(set, found);
-  const chosen = matched(set, found, shown.budget);
-  const pair = [byId("first").selectedIndex, byId("second").selectedIndex];
-  draw("plot-fronts", frontFigure(set, shown, found, fronts));
-  draw("plot-attainment", attainmentFigure(set, shown, found, pair));
-  draw("plot-difference", differenceFigure(set, shown, found, pair));
-  draw("plot-curves", curvesFigure(set, shown, found, byId("curve-method").selectedIndex));
-  draw("plot-groups", groupsFigure(set, shown, chosen));
-  frontTable(set, shown, fronts);
-  groupTable(set, shown, chosen);
+  scene = {
+    set, found, view: shown, fronts: meanFronts(set, found),
+    chosen: matched(set, found, shown.budget),
+    pair: [byId("first").selectedIndex, byId("second").selectedIndex],
+  };
+  for (const id of Object.keys(FIGURES)) stale.add(id);
+  drawNext();
+  frontTable(set, shown, scene.fronts);
+  groupTable(set, shown, scene.chosen);
 }
 
 // Tables
@@ -208,12 +231,14 @@ function listen() {
     document.documentElement.classList.toggle("printing", now);
     for (const details of folded) details.open = now; // paper has nothing to click on
     redraw();
+    while (stale.size) drawNext(); // a printer does not wait
   };
   window.addEventListener("beforeprint", printing(true));
   window.addEventListener("afterprint", printing(false));
 }
 
 async function start() {
+  data = JSON.parse(await unpacked("data-packed"));
   fill("dataset", data.datasets.map((set) => set.label), 0);
   fill("error", named("error"), named("error").indexOf(data.error));
   fill("disparity", named("disparity"), named("disparity").indexOf(data.disparity));
@@ -221,7 +246,7 @@ async function start() {
   fill("budget", budgets().map((b) => `${number(100 * b)} %`), budgets().indexOf(data.tolerance));
   menusOfDataset();
   addDownloads();
-  await unpackPlotly();
+  await loadPlotly();
   listen();
   redraw();
   document.documentElement.dataset.drawn = String(Math.round(performance.now()));
