@@ -22,7 +22,10 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "list": ("fairbench.cli.list_:command", "List what installed plugins offer."),
     "show": ("fairbench.cli.show:command", "Show one component: options, citation, data card."),
     "data": ("fairbench.cli.data:command", "List, fetch, verify and locate datasets."),
+    "reproduce": ("fairbench.cli.reproduce:command", "Rerun a publication and say what holds."),
     "report": ("fairbench.cli.report:command", "Render finished runs in one of many formats."),
+    "baseline": ("fairbench.cli.baseline:command", "Keep what a run reached, for the gate."),
+    "gate": ("fairbench.cli.gate:command", "Hold a run against a baseline, for CI."),
 }
 
 

@@ -69,6 +69,7 @@ def test_without_argument_every_kind_with_count_and_names(toy):
         "protocols",
         "executors",
         "reporters",
+        "reproductions",
     ]
     count, names = rows["metrics"]
     assert int(count) == len(names.split(", ")) == len(toy.components("metric"))
