@@ -97,11 +97,13 @@ def write_run(
     selection: str = "validation",
     baseline: bool = True,
     metrics: Sequence[str] = METRICS,
+    views: int = 2,
     title: str = "static-alpha on made-up data",
     seed: int = 0,
 ) -> RunFolder:
     """Write a run folder: one failed chunk and one diverged trial where `trouble`.
 
+    The first dataset has two targets and two protected attributes, or one of each (`views`).
     The data depend on the labels alone, so that runs with different seeds can share a sheet.
     """
     methods = arms() if methods is None else methods
@@ -109,16 +111,16 @@ def write_run(
     sets = {
         labels[0]: rows(
             320,
-            2,
+            2 if views > 1 else 1,
             [
                 ("sex", "binary", ("female", "male")),
                 ("age", "continuous", ("[33, 65)", "[65, 86)")),
-            ],
+            ][:views],
             splits,
             selection,
             0,
         )
-    }  # fmt: skip
+    }
     if len(labels) > 1:
         categories = ("young", group_label, "old")
         sets[labels[1]] = rows(
