@@ -123,9 +123,7 @@ def run(
             with writing(folder.path):
                 result = _analysed(folder)
         except KeyboardInterrupt:
-            saved = folder.finished()  # it may have come between a chunk and its being counted
-            trials = sum(len(chunk.trials) for chunk in chunks if chunk.key in saved)
-            raise Interrupted(folder.path, trials, session.trials) from None
+            raise Interrupted(folder.path, session.trials_done, session.trials) from None
         registry.observers.run_finished(str(folder.path))
         return result
 
@@ -149,7 +147,7 @@ def _train(
         session.audit(resolved)
         session.write()
     except BaseException:
-        session.write_if_possible()
+        session.cut_short()
         raise
     finally:
         progress.stopped()

@@ -47,12 +47,9 @@ class Session:
         command: str | None,
     ) -> None:
         self.folder, self.description = folder, description
-        finished = [chunk for chunk in chunks if chunk.key in done]
-        self.trials = sum(len(chunk.trials) for chunk in chunks)
-        self.trials_done = sum(len(chunk.trials) for chunk in finished)
-        self.chunks, self.chunks_done, self.chunks_failed = len(chunks), len(finished), 0
-        self.model_steps = sum(done[chunk.key].model_steps for chunk in finished)
-        self.train_seconds = sum(done[chunk.key].seconds for chunk in finished)
+        self._all = {chunk.key: len(chunk.trials) for chunk in chunks}
+        self.trials, self.chunks, self.chunks_failed = sum(self._all.values()), len(chunks), 0
+        self._count(done)
         self.costs: dict[str, Any] = {}
         self._audits: list[dict[str, Any]] | None = None
         before: Mapping[str, Any] = {}
@@ -67,6 +64,13 @@ class Session:
         self._due = self._since + WRITE_EVERY
         with writing(folder.path):
             folder.clean(done.keys())
+
+    def _count(self, done: Mapping[str, Cost]) -> None:
+        finished = {key: cost for key, cost in done.items() if key in self._all}
+        self.trials_done = sum(self._all[key] for key in finished)
+        self.chunks_done = len(finished)
+        self.model_steps = sum(cost.model_steps for cost in finished.values())
+        self.train_seconds = sum(cost.seconds for cost in finished.values())
 
     def prepare(self, resolved: Plan) -> None:
         """Store a first manifest, and what analysis needs of the data."""
@@ -137,9 +141,13 @@ class Session:
             )
         self._due = time.monotonic() + WRITE_EVERY
 
-    def write_if_possible(self) -> None:
-        """As `write`, at the end of a sitting that may have ended for want of disk space."""
+    def cut_short(self) -> None:
+        """Leave a true manifest behind, if anything can still be written.
+
+        What ended the sitting may have come between a chunk and its being counted.
+        """
         with suppress(RunFolderError):
+            self._count(self.folder.finished())
             self.write()
 
 

@@ -3,73 +3,129 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from fairbench.errors import StudyError
+from fairbench.study import parse_grid
 
-__all__ = ["study_keys"]
+__all__ = ["Given", "study_keys"]
 
-_DATASET = ("targets", "protected", "features", "cluster", "bins")
+_DATASET = {
+    "targets": "--target",
+    "protected": "--protected",
+    "features": "--features",
+    "cluster": "--cluster",
+    "bins": "--bins",
+}
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
 
-def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a study that `flags` give; what was not given is left out.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The keys of a study that flags give, and the flag behind each path of keys."""
 
-    `filed` holds the keys that a study file gave, so that flags can edit its methods and
-    datasets.
+    keys: dict[str, Any] = field(default_factory=dict)
+    origins: dict[tuple[str | int, ...], str] = field(default_factory=dict)
+
+    def put(self, path: tuple[str | int, ...], value: Any, flag: str, /) -> None:
+        """Set the key at `path`, making the tables above it."""
+        place: Any = self.keys
+        for part in path[:-1]:
+            place = place.setdefault(part, {}) if isinstance(place, dict) else place[part]
+            if not isinstance(place, dict | list):
+                raise StudyError(f"{part!r} is a value and has no options of its own", where=flag)
+        place[path[-1]] = value
+        self.origins[path] = flag
+
+
+def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any]) -> Given:
+    """What `flags` say of a study; what was not given is left out.
+
+    `filed` holds the keys that a study file gave, so that flags can edit its methods, its
+    datasets and its protocol.
     """
-    keys = {name: flags[name] for name in _PLAIN if flags.get(name) is not None}
+    given = Given()
+    for name in _PLAIN:
+        if flags.get(name) is not None:
+            given.put((name,), flags[name], f"--{name}")
     if flags.get("no_baseline"):
-        keys["baseline"] = None
-    if training := {name: flags[name] for name in _TRAINING if flags.get(name) is not None}:
-        keys["training"] = training
+        given.put(("baseline",), None, "--no-baseline")
+    for name in _TRAINING:
+        if flags.get(name) is not None:
+            given.put(("training", name), flags[name], f"--{name.replace('_', '-')}")
     if flags.get("protocol"):
-        keys["protocol"] = {"name": flags["protocol"]}
+        given.put(("protocol",), {"name": flags["protocol"]}, "--protocol")
     if flags.get("metrics"):
-        keys["metrics"] = flags["metrics"]
+        given.put(("metrics",), flags["metrics"], "--metric")
+    _put_datasets(given, flags, filed)
+    _put_methods(given, flags, filed)
+    return given
+
+
+def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
     edits = {name: flags[name] for name in _DATASET if flags.get(name)}
-    datasets = [{"name": name} for name in flags.get("datasets") or ()]
-    if datasets or edits:
-        keys["datasets"] = [
-            {**_table(one), **edits} for one in datasets or filed.get("datasets", ())
-        ]
-    methods = [{"name": name} for name in flags.get("methods") or ()]
-    assigned = list(map(_assignment, flags.get("assign") or ()))
-    grids = list(flags.get("tradeoff") or ())
-    if methods or grids or any(path[0] not in ("protocol", "training") for path, _ in assigned):
-        tables = [_table(one) for one in methods or filed.get("methods", ())]
-        keys["methods"] = _with_grids(tables, grids)
+    named = flags.get("datasets") or ()
+    if not named and not edits:
+        return
+    _put_tables(given, "datasets", named, filed, "--dataset")
+    for index in range(len(given.keys["datasets"])):
+        for name, value in edits.items():
+            given.put(("datasets", index, name), value, _DATASET[name])
+
+
+def _put_methods(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
+    named, grids = flags.get("methods") or (), flags.get("tradeoff") or ()
+    assigned = [_assignment(text) for text in flags.get("assign") or ()]
+    of_methods = any(path[0] not in ("protocol", "training") for path, _ in assigned)
+    if named or grids or of_methods:
+        _put_tables(given, "methods", named, filed, "--method")
+    for text in grids:
+        _put_grid(given, text)
     for path, value in assigned:
-        _assign(keys, path, value)
-    return keys
+        _put_option(given, path, value, filed)
+
+
+def _put_tables(
+    given: Given, kind: str, named: Sequence[str], filed: Mapping[str, Any], flag: str
+) -> None:
+    """The tables that `flag` names, or copies of the file's, to be edited by other flags."""
+    if named:
+        given.put((kind,), [{"name": name} for name in named], flag)
+        return
+    tables = filed.get(kind, [])
+    if not isinstance(tables, list) or not all(isinstance(one, str | dict) for one in tables):
+        raise StudyError(
+            f"{kind} = {tables!r} is no list of names or tables",
+            where="--config",
+            mend=f'write {kind} = ["NAME", …], or [[{kind}]] with name = "NAME"',
+        )
+    given.keys[kind] = [_table(one) for one in tables]
 
 
 def _table(entry: Any) -> dict[str, Any]:
-    return {"name": entry} if isinstance(entry, str) else dict(entry)
+    if isinstance(entry, str):
+        return {"name": entry}
+    return {k: dict(v) if isinstance(v, dict) else v for k, v in dict(entry).items()}
 
 
-def _with_grids(methods: list[dict[str, Any]], grids: Iterable[str]) -> list[dict[str, Any]]:
-    """Give each ``METHOD=GRID`` to its method, and a bare ``GRID`` to the only one there is."""
-    for grid in grids:
-        name, named, values = grid.rpartition("=")
-        wanted = [m for m in methods if not named or name in (m["name"], m.get("label"))]
-        if not wanted:
-            raise StudyError(
-                f"no method {name!r} to give this grid to",
-                where=f"--tradeoff {grid}",
-                mend=f"name one of {', '.join(m['name'] for m in methods)}",
-            )
-        if len(wanted) > 1:
-            raise StudyError(
-                "a grid without a name needs exactly one method",
-                where=f"--tradeoff {grid}",
-                mend=f"write {wanted[0]['name']}={grid}",
-            )
-        wanted[0]["tradeoff"] = values
-    return methods
+def _put_grid(given: Given, text: str) -> None:
+    """Give ``METHOD=GRID`` to its method, and a bare ``GRID`` to the only one there is."""
+    flag = f"--tradeoff {text}"
+    name, named, grid = text.rpartition("=")
+    methods = given.keys["methods"]
+    wanted = _called(methods, name) if named else list(range(len(methods)))
+    if not wanted:
+        raise _no_method(name, methods, flag)
+    if len(wanted) > 1:
+        raise StudyError(
+            "a grid without a name needs exactly one method",
+            where=flag,
+            mend=f"write {_title(methods[wanted[0]])}={grid}",
+        )
+    given.put(("methods", wanted[0], "tradeoff"), list(parse_grid(grid, where=flag)), flag)
 
 
 def _assignment(text: str) -> tuple[list[str], Any]:
@@ -79,7 +135,7 @@ def _assignment(text: str) -> tuple[list[str], Any]:
     if not given or len(parts) < 2 or not all(parts):
         raise StudyError(
             f"{text!r} assigns no option",
-            where="--set",
+            where=f"--set {text}",
             mend="write METHOD.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
         )
     try:
@@ -88,21 +144,39 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         return parts, value
 
 
-def _assign(keys: dict[str, Any], path: list[str], value: Any) -> None:
+def _put_option(given: Given, path: list[str], value: Any, filed: Mapping[str, Any]) -> None:
     first, *rest = path
+    flag = f"--set {'.'.join(path)}"
     if first == "training":
-        place = keys.setdefault("training", {})
-    elif first == "protocol":
-        place = keys.setdefault("protocol", {"name": "honest"}).setdefault("options", {})
-    else:
-        wanted = [m for m in keys["methods"] if first in (m["name"], m.get("label"))]
-        if not wanted:
-            raise StudyError(
-                f"no method {first!r} to set an option of",
-                where=f"--set {'.'.join(path)}",
-                mend=f"name one of {', '.join(m['name'] for m in keys['methods'])}",
-            )
-        place = wanted[0].setdefault("options", {})
-    for part in rest[:-1]:
-        place = place.setdefault(part, {})
-    place[rest[-1]] = value
+        given.put(("training", *rest), value, flag)
+        return
+    if first == "protocol":
+        if "protocol" not in given.keys:
+            given.keys["protocol"] = _table(filed.get("protocol", {}))
+        given.put(("protocol", "options", *rest), value, flag)
+        return
+    methods = given.keys["methods"]
+    wanted = _called(methods, first)
+    if not wanted:
+        raise _no_method(first, methods, flag)
+    for index in wanted:
+        given.put(("methods", index, "options", *rest), value, flag)
+
+
+def _called(methods: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+    """Indices of the method labelled `name`, or else of all that have this name."""
+    labelled = [i for i, method in enumerate(methods) if method.get("label") == name]
+    return labelled or [i for i, method in enumerate(methods) if method.get("name") == name]
+
+
+def _title(method: Mapping[str, Any]) -> str:
+    return str(method.get("label") or method.get("name"))
+
+
+def _no_method(name: str, methods: Sequence[Mapping[str, Any]], flag: str) -> StudyError:
+    known = ", ".join(map(_title, methods)) or "none"
+    return StudyError(
+        f"no method {name!r} is named in this study",
+        where=flag,
+        mend=f"add --method {name}, or use one of those named: {known}",
+    )

@@ -65,7 +65,10 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--name", help="Name of the study.")
 @click.option("--jobs", type=POSITIVE, help="Chunks trained at once (one per core).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--executor", help="Where chunks are trained: local, serial, or a plugin's.")
+@click.option("--executor", help="Where chunks are trained: local, serial, dask, or a plugin's.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Scheduler of a running Dask cluster: tcp://host:8786."
+)
 @click.option(
     "--chunk-seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -91,22 +94,22 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     filed = load(config) if config is not None else {}
     if flags["features"]:
         flags["features"] = [part.strip() for part in flags["features"].split(",")]
-    keys = study_keys(flags, filed)
+    given = study_keys(flags, filed)
     for needed in ("methods", "datasets"):
-        if needed not in keys and needed not in filed:
+        if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(
                 f"no {needed[:-1]} was named",
                 where="fairbench run",
                 mend=f"add --{needed[:-1]} NAME; `fairbench list {needed}` shows them",
             )
-    study = read_study(config, keys)
+    study = read_study(config, given.keys, given.origins)
     try:
         result = run(
             study,
             out=flags["out"],
             jobs=flags["jobs"],
             device=flags["device"],
-            executor=flags["executor"],
+            executor=_executor(registry, flags["executor"], flags["scheduler"]),
             chunk_seconds=flags["chunk_seconds"],
             command=shlex.join(["fairbench", *sys.argv[1:]]),
             progress=Live(),
@@ -121,15 +124,23 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
         ctx.exit(1)
 
 
+def _executor(registry: Registry, name: str | None, scheduler: str | None) -> Any:
+    """What `run` takes as its executor; an address alone means the one that takes addresses."""
+    if scheduler is None:
+        return name
+    return registry.find("executor", name or "dask").build({"scheduler": scheduler})
+
+
 def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
     """Write the HTML report into the run folder, and the result to standard output."""
     from fairbench.report import View
-    from fairbench.store import write_bytes
+    from fairbench.store import write_bytes, writing
 
     page = registry.find("reporter", "html").build({}).render([result], View())
     for name, content in page.items():
         text = content if isinstance(content, bytes) else content.encode()
-        write_bytes(result.path / name, text)
+        with writing(result.path):
+            write_bytes(result.path / name, text)
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
     click.echo(next(iter(shown.render([result], View()).values())))
     click.echo(f"Report: {result.path / next(iter(page))}", err=True)

@@ -195,14 +195,16 @@ def _deadline(seconds: float | None) -> float:
 
 
 def _landed(flying: Flying, landed: SimpleQueue[Future]) -> Iterator[Outcome | Died]:
-    """Wait for the first future that is done, or for the first deadline."""
+    """Wait for the first future that is done, or for the first deadline; then all that are."""
     deadline = min(deadline for _, deadline in flying.values())
     patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
     with suppress(Empty):
         future = landed.get(timeout=patience)
-        if future in flying:  # and was not given up on
-            job, _ = flying.pop(future)
-            yield _came(future, job)
+        while True:
+            if future in flying:  # and was not given up on
+                job, _ = flying.pop(future)
+                yield _came(future, job)
+            future = landed.get_nowait()
 
 
 def _came(future: Future, job: Job) -> Outcome | Died:
@@ -223,7 +225,7 @@ def _came(future: Future, job: Job) -> Outcome | Died:
 def _overdue(client: Client, flying: Flying, seconds: float | None) -> Iterator[Outcome]:
     """Give up on tasks that have been running too long, and restart their workers."""
     now = time.monotonic()
-    late = [future for future, (_, deadline) in flying.items() if deadline <= now]
+    late = [f for f, (_, deadline) in flying.items() if deadline <= now and not f.done()]
     if not late or seconds is None:
         return
     running = {key: worker for worker, keys in client.processing().items() for key in keys}
@@ -234,6 +236,6 @@ def _overdue(client: Client, flying: Flying, seconds: float | None) -> Iterator[
             continue
         del flying[future]
         client.cancel([future])
-        with suppress(ValueError):  # a worker without a nanny cannot be restarted
+        with suppress(Exception):  # it may be gone by now, or have no nanny to restart it
             client.restart_workers([running[future.key]], raise_for_error=False)
         yield overdue(job, seconds)

@@ -77,7 +77,7 @@ class StoredChunk:
     @cached_property
     def _arrays(self) -> Mapping[str, np.ndarray]:
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return dict(arrays)
         except (OSError, ValueError, BadZipFile) as error:
             raise _damaged(self.path, error) from error

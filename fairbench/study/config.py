@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fairbench.study.study import Study, validated
@@ -11,23 +12,39 @@ from fairbench.toml import line_of, load
 
 __all__ = ["read_study"]
 
+Origins = Mapping[tuple[str | int, ...], str]
 
-def read_study(path: Path | None, flags: Mapping[str, Any], /) -> Study:
+
+def read_study(
+    path: Path | None,
+    flags: Mapping[str, Any],
+    /,
+    origins: Origins = MappingProxyType({}),
+) -> Study:
     """The study of a TOML file (or of none), overridden by `flags`.
 
-    The file's keys are the fields of `Study`. Tables that both sides give are merged.
+    Parameters
+    ----------
+    path
+        A file whose keys are the fields of `Study`.
+    flags
+        Keys that replace the file's; those of `training` are taken one by one.
+    origins
+        The flag behind a path of keys, for messages.
 
     Raises
     ------
     StudyError
         With the file and line, or the flag, of what cannot be understood.
     """
-    document: dict[str, Any] = dict(load(path)) if path is not None else {}
+    document: Mapping[str, Any] = load(path) if path is not None else {}
 
     def locate(keys: Sequence[str | int]) -> str:
-        first = str(keys[0]) if keys else ""
-        if path is None or first in flags or first not in document:
-            return f"--{first}" if path is None or first in flags else str(path)
+        for length in range(len(keys), 0, -1):
+            if flag := origins.get(tuple(keys[:length])):
+                return flag
+        if path is None:
+            return "fairbench run"
         text = path.read_text(encoding="utf-8-sig")
         return f"{path}, line {line_of(text, list(keys))}"
 
@@ -35,9 +52,8 @@ def read_study(path: Path | None, flags: Mapping[str, Any], /) -> Study:
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    training = [side.get("training", {}) for side in (below, above)]
+    merged = {**below, **above}
+    if all(isinstance(one, Mapping) for one in training) and any(training):
+        merged["training"] = {**training[0], **training[1]}
     return merged

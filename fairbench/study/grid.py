@@ -40,11 +40,16 @@ def _span(start: Decimal, stop: Decimal, step: Decimal) -> tuple[float, ...]:
 
 
 def check_grid(values: tuple[float, ...], tradeoff: Tradeoff, /, method: str) -> None:
-    """Refuse values outside the method's bounds."""
-    wrong = [value for value in values if not tradeoff.low <= value <= tradeoff.high]
-    if wrong:
+    """Refuse values outside the method's bounds, infinite ones, and any that stands twice."""
+    where = f"trade-off of method {method!r}"
+    for value in values:
+        if not (math.isfinite(value) and tradeoff.low <= value <= tradeoff.high):
+            raise StudyError(
+                f"{tradeoff.name} = {value:g} is outside [{tradeoff.low:g}, {tradeoff.high:g}]",
+                where=where,
+                mend="choose values within these bounds",
+            )
+    if len(set(values)) < len(values):
         raise StudyError(
-            f"{tradeoff.name} = {wrong[0]:g} is outside [{tradeoff.low:g}, {tradeoff.high:g}]",
-            where=f"trade-off of method {method!r}",
-            mend="choose values within these bounds",
+            f"a value of {tradeoff.name} stands twice", where=where, mend="name each value once"
         )

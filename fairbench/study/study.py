@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
@@ -33,7 +34,10 @@ def _named(value: object) -> object:
 
 def _grid(value: object) -> object:
     if isinstance(value, str):
-        return parse_grid(value, where="tradeoff")
+        try:
+            return parse_grid(value)
+        except StudyError as error:  # pydantic knows better where it stands
+            raise ValueError(f"{error.what}; {error.mend}") from error
     return (value,) if isinstance(value, int | float) else value
 
 
@@ -158,23 +162,23 @@ def validated(values: Mapping[str, Any], /, locate: Callable[[Sequence[str | int
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = locate(first["loc"])
-        path = ".".join(str(part) for part in first["loc"] if not str(part).startswith("function"))
+        path = ".".join(map(str, first["loc"]))
         if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             key = str(first["loc"][-1])
             raise StudyError(
                 f"unknown key {path!r}", where=where, mend=near(key, _siblings(first["loc"]))
             ) from None
         if first["type"] == "missing":
-            raise StudyError(
-                f"{path!r} is missing", where=where, mend="name at least one"
-            ) from None
+            raise StudyError(f"{path!r} is missing", where=where, mend="add it") from None
         raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
     training_of(Training(), study.training, locate)
     return study
 
 
 def _complaint(path: str, first: Mapping[str, Any]) -> str:
-    message = first["msg"]
+    message = str(first.get("ctx", {}).get("error") or first["msg"])
+    message = message.replace("valid tuple", "list").replace("valid dictionary", "table")
+    message = re.sub(r"a dictionary or an instance of \w+", "a name or a table", message)
     return f"{path} = {first['input']!r}: {message[:1].lower()}{message[1:]}"
 
 

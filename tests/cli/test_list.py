@@ -118,7 +118,7 @@ def test_plugins_with_what_they_offer_and_problems(install):
     index = next(i for i, line in enumerate(lines) if line.startswith("stranger"))
     assert lines[index].split() == ["stranger", "far-away", "3.1", "broken"]
     assert lines[index + 1].startswith("  Problem: it cannot be imported: RuntimeError: out of")
-    assert any(line.startswith("core ") and "2 executors" in line for line in lines)
+    assert any(line.startswith("core ") and "3 executors" in line for line in lines)
     document = json.loads(listed("plugins", "--json"))
     assert list(document) == ["plugins", "problems"]
     assert [p["plugin"] for p in document["problems"] if p["distribution"] == "far-away"] == [

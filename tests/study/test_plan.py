@@ -1,0 +1,140 @@
+"""Plans: which trials there are, which train together, and that it depends on the study alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairbench.errors import StudyError
+from fairbench.plugins import load
+from fairbench.study import Study, plan
+from fairbench.study.plan import MOST_LANES, _blocks, _even
+from fairbench.study.study import MethodSpec
+
+RIDGE = {"methods": ["ridge"], "datasets": ["synthetic"], "baseline": None}
+
+
+def planned(**study):
+    return plan(Study(**{**RIDGE, **study}), load())
+
+
+def trials_of(resolved) -> list:
+    return [trial for chunk in resolved.chunks() for trial in chunk.trials]
+
+
+def test_every_trial_once():
+    resolved = planned(
+        methods=[{"name": "static-alpha", "tradeoff": "0.1:5:0.1"}, "ridge"], seeds=3
+    )
+    trials = trials_of(resolved)
+    assert len(set(trials)) == len(trials) == 3 * 50 + 3
+    assert resolved.size == (6, 153)
+    assert {(t.split, t.seed) for t in trials} == {(0, 0), (1, 1), (2, 2)}
+    keys = [chunk.key for chunk in resolved.chunks()]
+    assert len(set(keys)) == len(keys)
+
+
+def test_splits_times_seeds():
+    trials = trials_of(planned(splits=2, seeds=3))
+    assert {(t.split, t.seed) for t in trials} == {(k, s) for k in (0, 1) for s in (0, 1, 2)}
+
+
+def test_equal_studies_have_equal_chunks_and_splits():
+    study = {"methods": ["static-alpha", "ridge"], "seeds": 2}
+    first, second = planned(**study), planned(**study)
+    assert list(first.chunks()) == list(second.chunks()) == list(first.chunks())
+    for one, other in zip(first.splits["synthetic"], second.splits["synthetic"], strict=True):
+        for part in ("train", "validation", "test"):
+            np.testing.assert_array_equal(one[part], other[part])
+
+
+def test_more_seeds_add_chunks_and_leave_the_others_as_they_are():
+    few, many = (planned(seeds=n) for n in (2, 4))
+    assert {c.key for c in few.chunks()} < {c.key for c in many.chunks()}
+    for one, other in zip(few.splits["synthetic"], many.splits["synthetic"], strict=False):
+        np.testing.assert_array_equal(one.test, other.test)
+
+
+def test_another_entropy_draws_other_splits():
+    one, other = (planned(seeds=1, entropy=e).splits["synthetic"][0] for e in (0, 1))
+    assert not np.array_equal(one.test, other.test)
+
+
+def test_keys_tell_values_apart_that_look_alike():
+    close = [1.0, 1.0000001, 1.0000002]
+    keys = set()
+    for value in close:
+        resolved = planned(methods=[{"name": "static-alpha", "tradeoff": [value]}], seeds=1)
+        keys |= {chunk.key for chunk in resolved.chunks()}
+    assert len(keys) == len(close)
+
+
+def test_keys_are_names_of_files():
+    label = "my method/with: a\\long name " + "é" * 200
+    (chunk,) = planned(methods=[{"name": "ridge", "label": label}], seeds=1).chunks()
+    assert len(chunk.key.encode()) < 200
+    assert not set(chunk.key) & set('/\\:*?"<>| ')
+
+
+@given(
+    st.integers(1, 3),
+    st.integers(1, 200),
+    st.integers(1, 7),
+)
+def test_chains_are_never_cut_and_chunks_are_even(seeds, values, chain):
+    trials = [(seed, value) for seed in range(seeds) for value in range(values)]
+    blocks = _blocks(trials, values, chain)
+    assert [t for block in blocks for t in block] == trials
+    for block in blocks:
+        assert len(block) <= chain
+        assert len({seed for seed, _ in block}) == 1
+    parts = list(_even(blocks, MOST_LANES))
+    assert [block for part in parts for block in part] == blocks
+    sizes = {len(part) for part in parts}
+    assert max(sizes) <= MOST_LANES
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) == -(-len(blocks) // MOST_LANES)
+
+
+def test_chains_of_a_plan_stay_in_one_chunk():
+    resolved = planned(
+        methods=[{"name": "static-alpha", "tradeoff": "0.01:5:0.01"}],
+        training={"chain": 7},
+        seeds=1,
+    )
+    values = list(resolved.arms["synthetic", "static-alpha"].values)
+    home = {t.value: chunk.key for chunk in resolved.chunks() for t in chunk.trials}
+    assert len(set(home.values())) > 1
+    for start in range(0, len(values), 7):
+        assert len({home[value] for value in values[start : start + 7]}) == 1
+
+
+def test_the_baseline_is_added_once():
+    assert Study(methods=["ridge"], datasets=["x"]).all_methods[0].name == "single-task"
+    both = Study(methods=["ridge", "single-task"], datasets=["x"])
+    assert [m.name for m in both.all_methods] == ["ridge", "single-task"]
+    assert Study(**RIDGE).all_methods == (MethodSpec("ridge"),)
+
+
+def test_labels_tell_two_uses_apart():
+    two = [
+        {"name": "ridge", "label": label, "options": {"penalty": penalty}}
+        for label, penalty in (("a", 1), ("b", 2))
+    ]
+    resolved = planned(methods=two, seeds=1)
+    assert [method for _, method in resolved.arms] == ["a", "b"]
+    with pytest.raises(StudyError, match="a method stands twice"):
+        planned(methods=["ridge", "ridge"])
+    with pytest.raises(StudyError, match="dataset 'synthetic' stands twice"):
+        planned(datasets=["synthetic", "synthetic"])
+    labelled = planned(datasets=["synthetic", {"name": "synthetic", "label": "again"}], seeds=1)
+    assert list(labelled.datasets) == ["synthetic", "again"]
+
+
+def test_the_digest_is_of_what_decides_predictions():
+    study = Study(**RIDGE)
+    for same in ({"name": "x"}, {"error": "mae"}, {"metrics": ["mae"]}):
+        assert study.model_copy(update=same).digest() == study.digest()
+    assert Study(**{**RIDGE, "seeds": 6}).digest() != study.digest()
