@@ -12,6 +12,7 @@ import pytest
 from fairbench.analyze import Run
 from fairbench.plugins import load
 from fairbench.report import View, gather
+from fairbench.store import RunFolder
 
 PLOTS = ("plot-fronts", "plot-attainment", "plot-difference", "plot-curves", "plot-groups")
 
@@ -254,12 +255,16 @@ def test_a_run_without_any_trial_opens_and_says_so(browser, render, made_up, tmp
     made_up.write_run(tmp_path / "run", methods=made_up.arms(6), trouble=False, labels=("one",))
     for file in (tmp_path / "run" / "chunks").iterdir():
         file.unlink()
+    folder = RunFolder(tmp_path / "run")
+    progress = folder.manifest["progress"] | {"chunks_done": 0, "trials_done": 0}
+    folder.write_manifest({**folder.manifest, "progress": progress})
     path = tmp_path / "report.html"
     path.write_text(render("html", Run(tmp_path / "run")), encoding="utf-8")
     browser.open(path)
     for plot in PLOTS:
         browser.look(plot)
     assert browser.errors() == []
+    assert "Unfinished. 0 of" in browser.script("return document.body.innerText")
     assert "no usable trial" in browser.script("return document.body.textContent")
 
 
