@@ -1,4 +1,4 @@
-"""The live display of a run, on standard error; a line per chunk when that is no terminal."""
+"""The live display of a run, on standard error; without a terminal only failures are told."""
 
 from __future__ import annotations
 
@@ -85,17 +85,21 @@ class Live:
         dataset = self._plan.datasets[chunk.dataset]
         part = self._plan.protocol.selection
         rows = self._plan.splits[chunk.dataset][chunk.split][part]
-        stacked = np.stack([getattr(p, part)[:, 0] for p in outcome.trained.predictions])
+        sound = [k for k, p in enumerate(outcome.trained.predictions) if p.status == "ok"]
+        if not sound or not rows.size:
+            return
+        stacked = np.stack([getattr(outcome.trained.predictions[k], part)[:, 0] for k in sound])
         values, _ = evaluate(
             stacked, dataset.targets[rows, 0], dataset.protected[0].rows(rows), [self._metric]
         )
         errors = values[self._metric.name]
         if np.isfinite(errors).any():
             at = int(np.nanargmin(errors))
+            least, trial = float(errors[at]), chunk.trials[sound[at]]
             known = self._best.get(chunk.dataset)
-            if known is None or errors[at] < known[0]:
-                text = f"least {part} {self._metric.name} {errors[at]:.4g}, {chunk.trials[at].key}"
-                self._best[chunk.dataset] = (float(errors[at]), text)
+            if known is None or least < known[0]:
+                text = f"least {part} {self._metric.name} {least:.4g}, {trial.key}"
+                self._best[chunk.dataset] = (least, text)
 
 
 def _error_metric(plan: Plan) -> Component:

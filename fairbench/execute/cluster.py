@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
@@ -44,9 +45,6 @@ SETTINGS = {
 PACKAGES = ("fairbench-mtl", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 """Distributions that decide a chunk's numbers, beside Python."""
 
-Flying = dict[Future, tuple[Job, float]]
-"""Chunks in flight: the job, and the clock time (monotonic, seconds) at which it has to be done."""
-
 _QUIET = ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler")
 
 
@@ -65,7 +63,9 @@ class Kit(WorkerPlugin):
 
 def _carry_out(name: str, job: Job) -> bytes:
     """Train a chunk. Runs on a worker."""
-    kit = get_worker().plugins[name]
+    worker = get_worker()
+    worker.log_event(name, {"chunk": job.chunk.key, "worker": worker.address})
+    kit = worker.plugins[name]
     assert isinstance(kit, Kit)
     if kit.differences:
         error = StudyError(f"this worker has other versions than the driver: {kit.differences}")
@@ -170,41 +170,91 @@ def attempt(
 ) -> Iterator[Outcome | Died]:
     """What comes of each job, in the order in which they end."""
     waiting = deque(jobs)
-    flying: Flying = {}
-    landed: SimpleQueue[Future] = SimpleQueue()
+    flights = _Flights(client, name, limits.seconds)
     came: list[Outcome | Died] = []
     try:
         while True:
             room = min(limits.jobs or len(jobs), max(1, threads(client))) if waiting else 0
-            while waiting and len(flying) < room:
-                job = waiting.popleft()
-                future = client.submit(_carry_out, name, job, pure=False, retries=0)
-                future.add_done_callback(landed.put)
-                flying[future] = (job, _deadline(limits.seconds))
+            while waiting and len(flights) < room:
+                flights.launch(waiting.popleft())
             yield from came  # only now, so that nobody is idle while the driver stores
-            if not flying:
+            if not flights:
                 return
-            came = [*_landed(flying, landed), *_overdue(client, flying, limits.seconds)]
+            came = [*flights.landed(), *flights.overdue()]
     finally:
+        flights.cancel()
+
+
+@dataclass
+class _Flight:
+    """A chunk in flight; `worker` and `deadline` (monotonic, seconds) from when it is begun."""
+
+    job: Job
+    future: Future
+    worker: str = ""
+    deadline: float = float("inf")
+
+
+class _Flights:
+    """The chunks in flight, by their key, and one queue of what is heard of them."""
+
+    def __init__(self, client: Client, name: str, seconds: float | None) -> None:
+        self._client, self._name, self._seconds = client, name, seconds
+        self._flights: dict[str, _Flight] = {}
+        self._news: SimpleQueue[Future | Mapping[str, str]] = SimpleQueue()
+        # Tasks say when they begin: before that they may wait for a worker to start.
+        client.subscribe_topic(name, lambda event: self._news.put(event[1]))
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def launch(self, job: Job) -> None:
+        """Submit a job."""
+        future = self._client.submit(_carry_out, self._name, job, pure=False, retries=0)
+        self._flights[job.chunk.key] = _Flight(job, future)
+        future.add_done_callback(self._news.put)
+
+    def landed(self) -> Iterator[Outcome | Died]:
+        """Wait for the first news, or for the first deadline; then what has ended by now."""
+        deadline = min(flight.deadline for flight in self._flights.values())
+        patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+        with suppress(Empty):
+            news = self._news.get(timeout=patience)
+            while True:
+                if isinstance(news, Future):
+                    yield from self._ended(news)
+                else:
+                    self._begun(news["chunk"], news["worker"])
+                news = self._news.get_nowait()
+
+    def _begun(self, chunk: str, worker: str) -> None:
+        flight = self._flights.get(chunk)
+        if flight is not None and self._seconds is not None:
+            flight.worker, flight.deadline = worker, time.monotonic() + self._seconds
+
+    def _ended(self, future: Future) -> Iterator[Outcome | Died]:
+        for key, flight in list(self._flights.items()):
+            if flight.future is future:  # if not, it was given up on
+                del self._flights[key]
+                yield _came(future, flight.job)
+
+    def overdue(self) -> Iterator[Outcome]:
+        """Give up on tasks that have been running too long, and restart their workers."""
+        now = time.monotonic()
+        for key, flight in list(self._flights.items()):
+            if flight.deadline > now or flight.future.done():
+                continue
+            del self._flights[key]
+            self._client.cancel([flight.future])
+            with suppress(Exception):  # it may be gone by now, or have no nanny to restart it
+                self._client.restart_workers([flight.worker], raise_for_error=False)
+            assert self._seconds is not None
+            yield overdue(flight.job, self._seconds)
+
+    def cancel(self) -> None:
+        """Give up on all."""
         with suppress(Exception):  # the cluster may be gone
-            client.cancel(list(flying))
-
-
-def _deadline(seconds: float | None) -> float:
-    return float("inf") if seconds is None else time.monotonic() + seconds
-
-
-def _landed(flying: Flying, landed: SimpleQueue[Future]) -> Iterator[Outcome | Died]:
-    """Wait for the first future that is done, or for the first deadline; then all that are."""
-    deadline = min(deadline for _, deadline in flying.values())
-    patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
-    with suppress(Empty):
-        future = landed.get(timeout=patience)
-        while True:
-            if future in flying:  # and was not given up on
-                job, _ = flying.pop(future)
-                yield _came(future, job)
-            future = landed.get_nowait()
+            self._client.cancel([flight.future for flight in self._flights.values()])
 
 
 def _came(future: Future, job: Job) -> Outcome | Died:
@@ -220,22 +270,3 @@ def _came(future: Future, job: Job) -> Outcome | Died:
         ) from error
     except Exception as error:
         return Outcome.failed(job, error, 0.0)
-
-
-def _overdue(client: Client, flying: Flying, seconds: float | None) -> Iterator[Outcome]:
-    """Give up on tasks that have been running too long, and restart their workers."""
-    now = time.monotonic()
-    late = [f for f, (_, deadline) in flying.items() if deadline <= now and not f.done()]
-    if not late or seconds is None:
-        return
-    running = {key: worker for worker, keys in client.processing().items() for key in keys}
-    for future in late:
-        job, _ = flying[future]
-        if future.key not in running:  # it still waits for a worker
-            flying[future] = (job, _deadline(seconds))
-            continue
-        del flying[future]
-        client.cancel([future])
-        with suppress(Exception):  # it may be gone by now, or have no nanny to restart it
-            client.restart_workers([running[future.key]], raise_for_error=False)
-        yield overdue(job, seconds)

@@ -6,10 +6,13 @@ import json
 import threading
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import fairbench
+from fairbench.cli import main
 from fairbench.errors import StudyError
 from fairbench.execute import Limits
 from fairbench.runner import failed_trials
@@ -85,6 +88,18 @@ def test_in_workers(executor, study, trouble, tmp_path, capfd):
     assert out == ""
     assert err.strip() == "noise on standard output"  # and no word of the executor's own
     assert not active_children()
+
+
+def test_a_failed_chunk_is_exit_code_1_and_the_report_is_there(site, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    methods = '[{name = "trouble"}, {name = "trouble", label = "bad", options = {act = "raise"}}]'
+    Path("study.toml").write_text(f'datasets = ["synthetic"]\nseeds = 1\nmethods = {methods}\n')
+    flags = ["--no-baseline", "--out", "run", "--executor", "serial", "--metric", "rmse"]
+    done = CliRunner().invoke(main, ["run", "--config", "study.toml", *flags])
+    assert done.exit_code == 1, done.output
+    assert "failed: RuntimeError: out of order" in done.stderr
+    assert "trials failed; see the report." in done.stderr
+    assert "RuntimeError: out of order" in Path("run/report.html").read_text()
 
 
 def test_running_again_tries_failed_chunks_again(study, trouble, tmp_path):

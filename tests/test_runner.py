@@ -1,0 +1,135 @@
+"""Runs from Python: where they go, what is refused, what observers and progress are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fairbench
+from fairbench.errors import RunFolderError, StudyError
+from fairbench.execute import Limits
+from fairbench.plugins import added, hookimpl, load
+from fairbench.runner import _default
+from fairbench.study import Study
+
+STUDY = Study(methods=["ridge"], datasets=["synthetic"], baseline=None, seeds=2, metrics=["rmse"])
+
+
+def test_the_same_study_goes_to_the_same_folder_and_another_to_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, again = (fairbench.run(STUDY, executor="serial") for _ in range(2))
+    assert first.path == again.path
+    assert first.path.parent == Path("runs")
+    assert first.path.name.startswith("ridge-on-synthetic-")
+    other = fairbench.run(STUDY.model_copy(update={"seeds": 1}), executor="serial")
+    assert other.path != first.path
+
+
+def test_a_title_is_a_name_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = Study(
+        methods=[{"name": "mean", "label": "../up/and away"}],
+        datasets=["synthetic"],
+        baseline=None,
+        seeds=1,
+        metrics=["rmse"],
+    )
+    assert fairbench.run(study, executor="serial").path.parent == Path("runs")
+    assert [p.name for p in tmp_path.iterdir()] == ["runs"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m["versions"].update(torch="1.0"), "other versions of fairbench"),
+        (lambda m: None, "other data or other plugin code"),
+        (lambda m: m["study"].update(seeds=9), r"a different study \(differs in seeds\)"),
+    ],
+)
+def test_a_folder_that_was_begun_otherwise(change, said, tmp_path):
+    out = tmp_path / "run"
+    fairbench.run(STUDY, out=out, executor="serial")
+    manifest = json.loads((out / "manifest.json").read_text())
+    change(manifest)
+    manifest["id"] = "0"
+    text = json.dumps(manifest)
+    (out / "manifest.json").write_text(text)
+    with pytest.raises(RunFolderError, match=said):
+        fairbench.run(STUDY, out=out, executor="serial")
+    assert (out / "manifest.json").read_text() == text
+
+
+def test_a_run_killed_before_its_first_chunk_continues(tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    for name in (".lock", ".manifest.json.77.part"):
+        (out / name).write_text("")
+    run = fairbench.run(STUDY, out=out, executor="serial")
+    assert run.manifest["progress"]["trials_done"] == 2
+    assert not list(out.glob(".*.part"))
+
+
+def test_executors_by_default(monkeypatch):
+    monkeypatch.setattr("fairbench.runner.cores", lambda: 4)
+
+    def name(limits: Limits, chunks: int, device: str = "cpu") -> str:
+        return type(_default(load(), limits, chunks, device)).__name__
+
+    assert name(Limits(), 10) == "Local"
+    assert name(Limits(), 1) == "Serial"
+    assert name(Limits(1), 10) == "Serial"
+    assert name(Limits(1, 60.0), 10) == "Local"  # a time limit needs a process to end
+    assert name(Limits(), 10, "cuda") == "Serial"
+    assert name(Limits(2), 10, "cuda") == "Local"
+
+
+def test_no_device(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(StudyError, match="no CUDA device") as caught:
+        fairbench.run(STUDY, out=tmp_path / "run", device="cuda")
+    assert caught.value.where == "--device cuda"
+
+
+def test_observers_and_progress_are_told(tmp_path):
+    told = []
+
+    class Watching:
+        @hookimpl
+        def fairbench_run_started(self, run):
+            told.append(("started", run))
+
+        @hookimpl
+        def fairbench_chunk_finished(self, run, chunk):
+            assert (Path(run) / "chunks" / f"{chunk}.json").exists()
+            told.append(("chunk", run))
+
+        @hookimpl
+        def fairbench_run_finished(self, run):
+            assert (Path(run) / "metrics.parquet").exists()
+            told.append(("finished", run))
+
+    class Progress:
+        def started(self, plan, folder, done, total, /):
+            told.append(("progress", (done, total)))
+
+        def finished(self, outcome, /):
+            told.append(("outcome", outcome.reason))
+
+        def stopped(self):
+            told.append(("stopped", ""))
+
+    out = tmp_path / "run"
+    with added(Watching()):
+        fairbench.run(STUDY, out=out, executor="serial", progress=Progress())
+    path = str(out)
+    chunk = [("chunk", path), ("outcome", "")]
+    assert told == [
+        ("started", path),
+        ("progress", (0, 2)),
+        *chunk,
+        *chunk,
+        ("stopped", ""),
+        ("finished", path),
+    ]
