@@ -1,6 +1,8 @@
 """`fairbench reproduce paper`: what is measured, from a tiny run and from made-up ones."""
 
 import json
+import re
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -257,3 +259,27 @@ def test_docs_are_what_the_committed_results_generate():
     assert {dataset.name for dataset in results.datasets} == set(READINGS)
     assert all(len(found.readings) >= 7 for found in results.datasets)
     assert all(found.centre.seeds >= 20 for found in results.datasets)
+
+
+def test_pages_are_whole_and_open_offline(tiny):
+    page = documents(tiny)["report.html"]
+    ids = re.findall(r'id="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(ids)
+    links = re.findall(r'(?:src|href)="([^"#][^"]*)"|url\(([^#][^)]*)\)', page)
+    assert links == []
+    assert "<script" not in page
+    assert "widely withdrawn" in page
+    for number in (1, 2, 4, 5):
+        assert f"Figure {number}." in page
+        ET.fromstring(documents(tiny)[f"figure-{number}.svg"])
+
+
+def test_names_of_strangers_are_escaped_everywhere(tiny):
+    (boston,) = tiny.datasets
+    evil = replace(boston.honest.comparisons[0], method="<script>x</script>")
+    honest = replace(boston.honest, comparisons=(evil,))
+    found = documents(replace(tiny, datasets=(replace(boston, honest=honest),)))
+    for name in ("report.html", "report.md"):
+        assert "<script" not in found[name]
+        assert "&lt;script&gt;" in found[name]

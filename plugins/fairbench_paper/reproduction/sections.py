@@ -43,30 +43,46 @@ _HONEST = (
     "The same method where nothing leaks: people (Parkinson) are never shared between training, "
     "validation and test, α is chosen on validation as the fairest model within 5 % of "
     "single-task's error, and every number is measured on test. Differences are to single-task "
-    "on the same splits; intervals allow for the rows that splits share. Dynamic reweighting and "
-    "an adversary stand beside the method: they do what its title promises."
+    "on the same splits; intervals allow for the rows that splits share. Beside the method stand "
+    "dynamic reweighting, which the abstract speaks of, and an adversary, which makes the shared "
+    "layers forget the attribute that the paper's second head makes them learn."
 )
 _NOISE = (
-    "The paper picks its front among 50 models on the rows it reports. Here 50 copies of the "
+    "The paper picks its front among 50 models on the rows it reports. Here copies of the "
     "baseline, alike but for the seed of weights and batches, are picked from in the same way: "
     "what they “gain” over one of them is what luck gives."
+)
+_ALPHA = (
+    "Spearman's correlation of α with error and with disparity within each split, averaged. A "
+    "scale that one can set has a correlation near 1 or −1 on every split."
 )
 
 
 def report(results: Results, /) -> Iterator[Section]:
     """Every section, in order; sections marked brief suffice for a terminal."""
     names = [dataset.name for dataset in results.datasets]
-    yield Section("In short", 2, list(_short(results)), brief=True)
+    yield Section("In short", 2, [Text(_ABOUT), *_short(results)], brief=True)
     yield Section("What the paper does first", 2, [Text(CREDIT)])
+    yield Section("How the text is read", 2, [Text(_READINGS)], brief=True)
     for dataset in results.datasets:
         yield from _dataset(dataset)
     percentages = tables.percentages_table(names)
     words = "What the text and abstract say, computed again from the paper's own tables."
     yield Section("Percentages", 2, [Text(words), percentages], brief=True)
-    for dataset in results.datasets:
-        yield from _holds(dataset)
+    for title, introduction, part in (
+        ("What holds", _HONEST, _holds),
+        ("What noise alone gives", _NOISE, _noise),
+        ("What α does", _ALPHA, _alpha),
+    ):
+        yield Section(title, 2, [Text(introduction)], brief=True)
+        for dataset in results.datasets:
+            yield Section(_on(title, dataset), 3, list(part(dataset)), brief=True)
     yield Section("Ledger of discrepancies", 2, [ledger(results)])
     yield Section("How this was made", 2, list(_made(results)))
+
+
+def _on(title: str, dataset: DatasetResult) -> str:
+    return f"{title} on {dataset.name.capitalize()}"
 
 
 def _short(results: Results) -> Iterator[Block]:
@@ -106,9 +122,8 @@ def _dataset(dataset: DatasetResult) -> Iterator[Section]:
     name = dataset.name.capitalize()
     one, two = PAPER[dataset.name].numbers
     warning: list[Block] = [Warned(dataset.warning)] if dataset.warning else []
-    yield Section(f"{name}: the readings", 2, [
-        *warning, Text(_READINGS), tables.readings_table(dataset),
-    ], brief=True)  # fmt: skip
+    blocks = [*warning, tables.readings_table(dataset)]
+    yield Section(f"{name}: the readings", 2, blocks, brief=True)
     yield Section(f"Table {one}: {name} without fairness", 3, [
         Text(
             "The paper's figures beside ours: median and, in brackets, 5th to 95th percentile "
@@ -131,40 +146,37 @@ def _dataset(dataset: DatasetResult) -> Iterator[Section]:
     yield Section(f"{title}: {name}", 2, drawn)
 
 
-def _holds(dataset: DatasetResult) -> Iterator[Section]:
-    name, honest, noise = dataset.name.capitalize(), dataset.honest, dataset.noise
-    yield Section(f"What holds on {name}", 2, [
-        Text(_HONEST),
-        Text(
-            f"{honest.splits} splits; {honest.says}. Single-task has RMSE {ranged(honest.rmse)}, "
-            f"MAE {ranged(honest.mae)} and disparity in {dataset.unit.upper()} "
-            f"{ranged(honest.disparity)}; predicting the mean has RMSE "
-            f"{ranged(honest.constant_rmse)}."
-        ),
-        tables.comparisons_table(dataset),
-        Bullets([each.sentence for each in honest.comparisons]),
-    ], brief=True)  # fmt: skip
-    yield Section(f"What noise alone gives on {name}", 3, [
-        Text(_NOISE),
-        tables.noise_table(dataset),
-        Text(
-            f"The least disparity among the method's models minus that among the copies: "
-            f"{noise.difference:+.3g} in {dataset.unit.upper()} on average over {noise.splits} "
-            f"splits, 95 % interval {interval(noise.low, noise.high)}; the method's is lower on "
-            f"{noise.lower}. Within a split, the copies' disparity has a standard deviation of "
-            f"{per_cent(noise.spread)} of its mean."
-        ),
-    ], brief=True)  # fmt: skip
-    first = dataset.centre.correlations
-    yield Section(f"What α does on {name}", 3, [
-        Text(
-            "Spearman's correlation of α with error and with disparity within each split, "
-            "averaged. A scale that one can set has a correlation near 1 or −1 on every split. "
-            f"In the centre reading α has {correlation(first[0])} with error, and "
-            f"{correlation(first[1])} with disparity."
-        ),
-        tables.correlations_table(dataset),
-    ])  # fmt: skip
+def _holds(dataset: DatasetResult) -> Iterator[Block]:
+    honest = dataset.honest
+    yield Text(
+        f"{honest.splits} splits; {honest.says}. Single-task has RMSE {ranged(honest.rmse)}, "
+        f"MAE {ranged(honest.mae)} and disparity in {dataset.unit.upper()} "
+        f"{ranged(honest.disparity)}; predicting the mean has RMSE "
+        f"{ranged(honest.constant_rmse)}."
+    )
+    yield tables.comparisons_table(dataset)
+    yield Bullets([each.sentence for each in honest.comparisons])
+
+
+def _noise(dataset: DatasetResult) -> Iterator[Block]:
+    noise = dataset.noise
+    yield tables.noise_table(dataset)
+    yield Text(
+        "The least disparity among the method's models minus that among the copies: "
+        f"{noise.difference:+.3g} in {dataset.unit.upper()} on average over {noise.splits} "
+        f"splits, 95 % interval {interval(noise.low, noise.high)}; the method's is lower on "
+        f"{noise.lower}. Within a split, the copies' disparity has a standard deviation of "
+        f"{per_cent(noise.spread)} of its mean."
+    )
+
+
+def _alpha(dataset: DatasetResult) -> Iterator[Block]:
+    error, disparity = dataset.centre.correlations
+    yield Text(
+        f"In the centre reading, α with error: {correlation(error)}; with disparity: "
+        f"{correlation(disparity)}."
+    )
+    yield tables.correlations_table(dataset)
 
 
 def _made(results: Results) -> Iterator[Block]:
@@ -175,3 +187,8 @@ def _made(results: Results) -> Iterator[Block]:
         "`--quick` gives a first look; every reading is an ordinary run folder under `--out`, "
         "which `fairbench report` shows in full."
     )
+    yield Text(
+        "Medians of the baseline that any rerun should give, quick ones included, from "
+        "independent reruns with another program:"
+    )
+    yield tables.ranges_table(results)

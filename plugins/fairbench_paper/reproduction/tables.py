@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from fairbench_paper.reproduction.blocks import Facts
 from fairbench_paper.reproduction.printed import PAPER, claims
+from fairbench_paper.reproduction.ranges import found
 from fairbench_paper.reproduction.results import (
     Comparison,
+    Correlation,
     DatasetResult,
     Quantity,
     ReadingResult,
+    Results,
     Unit,
 )
 from fairbench_paper.reproduction.words import (
@@ -29,6 +32,7 @@ __all__ = [
     "front_table",
     "noise_table",
     "percentages_table",
+    "ranges_table",
     "readings_table",
     "rows_table",
     "spreads_table",
@@ -125,7 +129,7 @@ def spreads_table(dataset: DatasetResult, /) -> Facts:
     quantities = (*first.baseline, *first.front)
     rows = [["paper", *(printed(quantity.paper) for quantity in quantities)]]
     rows += [
-        [name, *(ranged(q.ours) for q in (*found.baseline, *found.front))] for name, found in units
+        [name, *(ranged(q.ours) for q in (*unit.baseline, *unit.front))] for name, unit in units
     ]
     return Facts(["reading", *(quantity.name for quantity in quantities)], rows, MANY)
 
@@ -151,6 +155,15 @@ def percentages_table(names: list[str], /) -> Facts:
     return Facts(header, rows, frozenset({2, 3}))
 
 
+def ranges_table(results: Results, /) -> Facts:
+    """Where medians are expected, and where they are."""
+    rows = [
+        [f"{each.dataset}: {each.name}", f"{each.low:g} to {each.high:g}", number(value)]
+        for each, value in found(results)
+    ]
+    return Facts(["", "expected", "here"], rows, frozenset({1, 2}))
+
+
 def comparisons_table(dataset: DatasetResult, /) -> Facts:
     """Each method against single-task under the honest protocol."""
     unit = dataset.unit.upper()
@@ -172,13 +185,13 @@ def comparisons_table(dataset: DatasetResult, /) -> Facts:
     return Facts(header, rows, frozenset(range(1, 7)))
 
 
-def _relative(found: Comparison) -> str:
+def _relative(each: Comparison) -> str:
     """The change of disparity and its interval as shares of single-task's mean."""
-    base = found.disparity - found.difference
-    change = per_cent(found.difference / base, signed=True)
-    if found.low is None or found.high is None:
+    base = each.disparity - each.difference
+    change = per_cent(each.difference / base, signed=True)
+    if each.low is None or each.high is None:
         return change
-    ends = (per_cent(end / base, signed=True) for end in (found.low, found.high))
+    ends = (per_cent(end / base, signed=True) for end in (each.low, each.high))
     return f"{change} ({' to '.join(ends)})"
 
 
@@ -213,13 +226,13 @@ def correlations_table(dataset: DatasetResult, /) -> Facts:
 _RHO = frozenset({2, 3, 4})
 
 
-def _rho(sources: list[tuple[str, tuple]]) -> Iterator[list[str]]:  # type: ignore[type-arg]
+def _rho(sources: list[tuple[str, tuple[Correlation, ...]]]) -> Iterator[list[str]]:
     for name, correlations in sources:
-        for found in correlations:
+        for each in correlations:
             yield [
                 name,
-                found.of,
-                f"{found.mean:+.2f}",
-                interval(found.low, found.high),
-                f"{found.rising} of {found.splits}",
+                each.of,
+                f"{each.mean:+.2f}",
+                interval(each.low, each.high),
+                f"{each.rising} of {each.splits}",
             ]
