@@ -8,8 +8,9 @@ import pytest
 from fairbench_paper.reproduction.blocks import Bullets, Facts, Section, Text, Warned
 from fairbench_paper.reproduction.figures import Figure
 from fairbench_paper.reproduction.render import _html, _markdown, _plain, _section
+from fairbench_paper.reproduction.results import Quantity, Spread
 from fairbench_paper.reproduction.svg import BLUE, Bands, Bars, Dots, Line, Panel, draw
-from fairbench_paper.reproduction.words import number, printed
+from fairbench_paper.reproduction.words import number, percentile, printed
 
 EVIL = '<script>alert("&")</script>'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -107,3 +108,11 @@ def test_numbers(value, text):
 def test_the_papers_figures_keep_their_digits():
     assert printed(11.45) == "11.45"
     assert printed(0.020463) == "0.02046"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [(0, "below all"), (100, "above all"), (1, "1st"), (12, "12th"), (33.3, "33rd"), (62, "62nd")],
+)
+def test_percentiles_in_words(place, words):
+    assert percentile(Quantity("error", 1.0, Spread(1.0, 1.0, 1.0, 3), place)) == words

@@ -34,9 +34,10 @@ RANGES = (
     Range("parkinson", "parkinson", "mae", 2.0, 2.5),
     Range("parkinson", "parkinson-no-subject", "rmse", 4.4, 5.2),
     Range("parkinson", "honest", "rmse", 8.0, 14.0),
-    Range("boston", "boston", "mse", 7.0, 21.0),
+    Range("boston", "boston", "mse", 7.0, 25.0),
 )
-"""From independent reruns with another program."""
+"""From reruns with another program. There Boston gave 7 to 21 by split; here a fifth of the
+training rows is set aside to decide when to stop."""
 
 
 def found(results: Results, /) -> Iterator[tuple[Range, float]]:

@@ -38,7 +38,7 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(seeds=3, others=3, noisy=3, copies=10, stride=5, brief=True)
+QUICK = Scale(seeds=3, others=2, noisy=2, copies=10, stride=5, brief=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ def percentile(quantity: Quantity, /) -> str:
         return "below all"
     if quantity.percentile >= 100:
         return "above all"
-    return f"{quantity.percentile:.0f}th"
+    place = f"{quantity.percentile:.0f}"
+    teen = len(place) > 1 and place[-2] == "1"
+    return place + ("th" if teen else {"1": "st", "2": "nd", "3": "rd"}.get(place[-1], "th"))
 
 
 def correlation(found: Correlation, /) -> str:
