@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,11 +41,13 @@ class Given:
         self.origins[path] = flag
 
 
-def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any]) -> Given:
+def study_keys(
+    flags: Mapping[str, Any], /, filed: Mapping[str, Any], sweeps: Callable[[str], bool]
+) -> Given:
     """What `flags` say of a study; what was not given is left out.
 
     `filed` holds the keys that a study file gave, so that flags can edit its methods, its
-    datasets and its protocol.
+    datasets and its protocol; `sweeps` says whether the method of a name has a trade-off.
     """
     given = Given()
     for name in _PLAIN:
@@ -61,7 +63,7 @@ def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any]) -> Given:
     if flags.get("metrics"):
         given.put(("metrics",), flags["metrics"], "--metric")
     _put_datasets(given, flags, filed)
-    _put_methods(given, flags, filed)
+    _put_methods(given, flags, filed, sweeps)
     return given
 
 
@@ -76,14 +78,19 @@ def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, An
             given.put(("datasets", index, name), value, _DATASET[name])
 
 
-def _put_methods(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
+def _put_methods(
+    given: Given,
+    flags: Mapping[str, Any],
+    filed: Mapping[str, Any],
+    sweeps: Callable[[str], bool],
+) -> None:
     named, grids = flags.get("methods") or (), flags.get("tradeoff") or ()
     assigned = [_assignment(text) for text in flags.get("assign") or ()]
     of_methods = any(path[0] not in ("protocol", "training") for path, _ in assigned)
     if named or grids or of_methods:
         _put_tables(given, "methods", named, filed, "--method")
     for text in grids:
-        _put_grid(given, text)
+        _put_grid(given, text, sweeps)
     for path, value in assigned:
         _put_option(given, path, value, filed)
 
@@ -111,8 +118,8 @@ def _table(entry: Any) -> dict[str, Any]:
     return {k: dict(v) if isinstance(v, dict) else v for k, v in dict(entry).items()}
 
 
-def _put_grid(given: Given, text: str) -> None:
-    """Give ``METHOD=GRID`` to its method, and a bare ``GRID`` to the only one there is."""
+def _put_grid(given: Given, text: str, sweeps: Callable[[str], bool]) -> None:
+    """Give ``METHOD=GRID`` to its method, and a bare ``GRID`` to the only one that sweeps."""
     flag = f"--tradeoff {text}"
     name, named, grid = text.rpartition("=")
     methods = given.keys["methods"]
@@ -120,8 +127,10 @@ def _put_grid(given: Given, text: str) -> None:
     if not wanted:
         raise _no_method(name, methods, flag)
     if len(wanted) > 1:
+        wanted = [at for at in wanted if sweeps(str(methods[at].get("name", "")))] or wanted
+    if len(wanted) > 1:
         raise StudyError(
-            "a grid without a name needs exactly one method",
+            "a grid without a name needs exactly one method with a trade-off",
             where=flag,
             mend=f"write {_title(methods[wanted[0]])}={grid}",
         )

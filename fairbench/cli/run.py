@@ -94,7 +94,9 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     filed = load(config) if config is not None else {}
     if flags["features"]:
         flags["features"] = [part.strip() for part in flags["features"].split(",")]
-    given = study_keys(flags, filed)
+    given = study_keys(
+        flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
+    )
     for needed in ("methods", "datasets"):
         if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(

@@ -53,7 +53,7 @@ def refused(*arguments: str) -> str:
         ([*ALPHA, "--tradeoff", "1,1"], "holds a value twice where: --tradeoff 1,1"),
         ([*ALPHA, "--tradeoff", "2:1:0.1"], "holds no finite value where: --tradeoff"),
         ([*ALPHA, "--tradeoff", "alpha=1"], "no method 'alpha' is named"),
-        ([*ALPHA, "-m", "ridge", "--tradeoff", "1"], "mend: write static-alpha=1"),
+        ([*ALPHA, "-m", "equal", "--tradeoff", "1"], "mend: write static-alpha=1"),
         ([*BASE, "--tradeoff", "1"], "method 'ridge' has no trade-off to sweep"),
         ([*BASE, "--seeds", "0"], "Invalid value for '--seeds': 0 is not in the range x>=1"),
         ([*BASE, "--epochs", "-3"], "Invalid value for '--epochs'"),
@@ -276,7 +276,7 @@ def study_of(folder: Path, **flags):
 
     path = folder / "study.toml"
     path.write_text(FILE)
-    given = study_keys(flags, load(path))
+    given = study_keys(flags, load(path), lambda name: name == "static-alpha")
     return read_study(path, given.keys, given.origins)
 
 
@@ -306,6 +306,12 @@ def test_flags_override_the_file_and_keep_the_rest(folder):
     assert study.protocol.options == {"chain": 1, "subject": False}
     assert [d.targets for d in study.datasets] == [("y",), ("y",)]
     assert study.datasets[1].bins == 3
+
+
+def test_a_bare_grid_goes_to_the_only_method_with_a_tradeoff(folder):
+    study = study_of(folder, tradeoff=("0.5,1",))
+    assert study.methods[0].tradeoff == (0.5, 1.0)
+    assert study.methods[1].tradeoff is None
 
 
 def test_flags_that_name_methods_datasets_or_a_protocol_replace_the_files(folder):
