@@ -283,3 +283,8 @@ def test_names_of_strangers_are_escaped_everywhere(tiny):
     for name in ("report.html", "report.md"):
         assert "<script" not in found[name]
         assert "&lt;script&gt;" in found[name]
+
+
+def test_which_percentages_agree():
+    agreeing = [[claim.agrees for claim in claims(name)] for name in ("boston", "parkinson")]
+    assert agreeing == [[False, True, True, True], [True, False, False]]

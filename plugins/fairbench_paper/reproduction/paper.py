@@ -85,12 +85,10 @@ def reproduce(
     """
     runs = {dataset: _runs(dataset, scale, out, jobs, progress, registry) for dataset in datasets}
     every = [run for found in runs.values() for run in found.values()]
-    costs = [run.manifest["progress"] for run in every]
     return Results(
         scale=_words(scale),
         versions=dict(every[0].manifest["versions"]),
-        model_steps=sum(cost["model_steps"] for cost in costs),
-        seconds=sum(cost["wall_seconds"] for cost in costs),
+        model_steps=sum(run.manifest["progress"]["model_steps"] for run in every),
         failed=sum(int((run.trials()["status"] != "ok").sum()) for run in every),
         datasets=tuple(_measured(name, found) for name, found in runs.items()),
     )

@@ -84,8 +84,6 @@ class Claim:
         Shares: 0.68 is 68 %.
     how
         The arithmetic, with the tables' own figures.
-    holds
-        Whether both round to the same whole per cent.
     """
 
     dataset: str
@@ -96,8 +94,9 @@ class Claim:
     how: str
 
     @property
-    def holds(self) -> bool:
-        return round(100 * self.printed) == round(100 * self.recomputed)
+    def agrees(self) -> bool:
+        """Whether both are within half a point of each other."""
+        return abs(self.printed - self.recomputed) < 0.005
 
 
 def claims(dataset: str, /) -> tuple[Claim, ...]:

@@ -53,7 +53,7 @@ def _marked(words: str) -> str:
     return "".join(
         part
         if part.startswith("`")
-        else re.sub(r"([\\*_\[\]#|~])", r"\\\1", escape(part, quote=False))
+        else re.sub(r"([\\*_\[\]#|])", r"\\\1", escape(part, quote=False))
         for part in parts
     )
 

@@ -274,13 +274,14 @@ class Results:
         ``full``, ``quick``, or what else was trained, in words.
     versions
         Of fairbench and the packages that decide numbers.
-    model_steps, seconds
-        Optimiser steps summed over models, and the runs' wall time.
+    model_steps
+        Optimiser steps summed over models.
+    failed
+        Trainings without a usable prediction.
     """
 
     scale: str
     versions: dict[str, str]
     model_steps: int
-    seconds: float
     failed: int
     datasets: tuple[DatasetResult, ...]

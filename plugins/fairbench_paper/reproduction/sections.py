@@ -67,7 +67,10 @@ def report(results: Results, /) -> Iterator[Section]:
     for dataset in results.datasets:
         yield from _dataset(dataset)
     percentages = tables.percentages_table(names)
-    words = "What the text and abstract say, computed again from the paper's own tables."
+    words = (
+        "What the text and abstract say, computed again from the paper's own tables; a printed "
+        "figure agrees where it is within half a point."
+    )
     yield Section("Percentages", 2, [Text(words), percentages], brief=True)
     for title, introduction, part in (
         ("What holds", _HONEST, _holds),

@@ -139,14 +139,13 @@ def percentages_table(names: list[str], /) -> Facts:
     rows = []
     for name in names:
         for claim in claims(name):
-            close = abs(claim.printed - claim.recomputed) < 0.005
-            verdict = "agrees" if close else "differs"
+            verdict = "agrees" if claim.agrees else "differs"
             rows.append(
                 [
                     claim.where,
                     f"{name}: {claim.what}",
                     per_cent(claim.printed),
-                    per_cent(claim.recomputed),
+                    f"{100 * claim.recomputed:.2f} %",
                     claim.how,
                     verdict,
                 ]
