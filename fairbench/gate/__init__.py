@@ -1,8 +1,9 @@
 """The gate: what a run reached, held against what an earlier one reached."""
 
-from fairbench.gate.comparisons import LEVEL, Comparison, Outcome, Skipped, Status, compare
+from fairbench.gate.comparisons import LEVEL, compare
 from fairbench.gate.formats import as_junit, as_markdown
 from fairbench.gate.intervals import unpaired_interval
+from fairbench.gate.outcome import Comparison, Outcome, Skipped, Status
 from fairbench.gate.points import SHARE, gated_metrics, measure, readable
 from fairbench.gate.snapshot import (
     FORMAT,

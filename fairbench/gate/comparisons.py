@@ -9,97 +9,22 @@ import numpy as np
 
 from fairbench.analyze import Interval, as_loss, corrected_interval, holm
 from fairbench.gate.intervals import unpaired_interval
+from fairbench.gate.outcome import Comparison, Outcome, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fairbench.dataset import FloatArray
+    from fairbench.gate.outcome import Status
     from fairbench.gate.snapshot import Place, Record, Snapshot
 
-__all__ = ["LEVEL", "Comparison", "Outcome", "Skipped", "Status", "compare"]
+__all__ = ["LEVEL", "compare"]
 
 LEVEL = 0.05
 """Chance at most that noise alone makes any comparison of a gate pass for a change."""
 
-Status = Literal["regression", "improvement", "noise", "within tolerance", "identical"]
 Run = tuple[int, int]
 """Split and seed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One metric at one point of one method, then and now.
-
-    Attributes
-    ----------
-    before, now
-        Means over splits, in the metric's own unit; NaN where there is no value.
-    worse_by, low, high
-        By how much the loss has grown, with its corrected 95 % interval: above zero is worse
-        whichever value of the metric is best. NaN limits where there is a single split.
-    adjusted_p
-        That training drawn anew differs as much in any of the comparisons; NaN where identical.
-    tolerance
-        What `worse_by` must pass, in the metric's unit.
-    splits
-        Number of splits behind the interval.
-    paired
-        Whether the same splits and seeds were compared.
-    note
-        What a reader must know of this comparison alone.
-    """
-
-    place: Place
-    status: Status
-    before: float
-    now: float
-    worse_by: float
-    low: float
-    high: float
-    adjusted_p: float
-    tolerance: float
-    splits: int
-    paired: bool
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A record of the baseline that could not be compared, and why."""
-
-    place: Place
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the gate found.
-
-    Attributes
-    ----------
-    notes
-        What may explain a difference, and what was not looked at.
-    """
-
-    comparisons: tuple[Comparison, ...]
-    skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...]
-
-    def of(self, status: Status, /) -> tuple[Comparison, ...]:
-        """Comparisons of this status."""
-        return tuple(one for one in self.comparisons if one.status == status)
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why records were skipped, each reason once."""
-        return tuple(dict.fromkeys(one.reason for one in self.skipped))
-
-    @property
-    def exit_code(self) -> Literal[0, 1, 3]:
-        """0 without a regression, 1 with one, 3 where nothing could be compared."""
-        if not self.comparisons:
-            return 3
-        return 1 if self.of("regression") else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairbench.gate.comparisons import Comparison, Outcome, Status
+    from fairbench.gate.outcome import Comparison, Outcome, Status
 
 __all__ = ["HEADER", "NUMBERS", "SAID", "Verdict", "cells", "clean", "sentence"]
 
