@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -24,11 +24,30 @@ from fairbench.errors import FairbenchError, StudyError, near
 from fairbench.store import RunFolder, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from fairbench.plugins import Component, MetricDescription
 
-__all__ = ["Tables"]
+__all__ = ["Tables", "once"]
+
+
+T = TypeVar("T", bound="Tables")
+P = ParamSpec("P")
+
+
+def once(
+    method: Callable[Concatenate[T, P], pd.DataFrame],
+) -> Callable[Concatenate[T, P], pd.DataFrame]:
+    """Compute a table at the first call with the same arguments; every call gets a copy."""
+
+    @wraps(method)
+    def kept(self: T, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        key = (method.__qualname__, args, tuple(sorted(kwargs.items())))
+        if key not in self._kept:
+            self._kept[key] = method(self, *args, **kwargs)
+        return self._kept[key].copy()
+
+    return kept
 
 
 class Tables:
@@ -96,6 +115,7 @@ class Tables:
         """
         return self._fronts_of(self.axes(error, disparity)).copy()
 
+    @once
     def failures(self) -> pd.DataFrame:
         """One row per chunk that produced nothing: chunk, trials, reason, traceback."""
         columns = ["chunk", "dataset", "method", "split", "trials", "reason", "traceback"]
@@ -106,6 +126,7 @@ class Tables:
             rows.append((failure["key"], *place, failure["reason"], failure["traceback"]))
         return pd.DataFrame(rows, columns=columns)
 
+    @once
     def summary(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """Per dataset, target, attribute and method: the most accurate and the fairest point.
 
@@ -170,6 +191,10 @@ class Tables:
     @cached_property
     def _groups(self) -> pd.DataFrame:
         return groups_table(self._folder)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[Hashable, ...], pd.DataFrame]:
+        return {}
 
     @cached_property
     def _fronts(self) -> dict[Axes, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,9 +49,27 @@ def wilcoxon(differences: FloatArray, /) -> float:
     if not len(moved):
         return 1.0
     if len(np.unique(np.abs(moved))) == len(moved):
-        return float(stats.wilcoxon(moved, method="exact").pvalue)
+        return _exact_wilcoxon(moved)
     found = stats.wilcoxon(moved, method="asymptotic")  # type: ignore[call-overload]
     return float(found.pvalue)
+
+
+def _exact_wilcoxon(moved: FloatArray) -> float:
+    """The exact p-value of differences (n,) without zeros or ties."""
+    ranks = stats.rankdata(np.abs(moved))
+    positive = int(ranks[moved > 0].sum())
+    chances = _rank_sums(len(moved))
+    return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
+
+
+@cache
+def _rank_sums(n: int) -> FloatArray:
+    """Chance of each sum of the ranks 1 … n, each of which counts with probability one half."""
+    chances = np.ones(1)
+    for rank in range(1, n + 1):
+        without = np.pad(chances, (0, rank))
+        chances = (without + np.pad(chances, (rank, 0))) / 2
+    return chances
 
 
 @dataclass(frozen=True, slots=True)

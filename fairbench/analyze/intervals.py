@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,8 +92,9 @@ def corrected_interval(
     error = corrected_se(float(known.std(ddof=1)), n, ratio)
     if error == 0:
         return Interval(mean, mean, mean, float(mean == 0), n)
-    half = float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * error
-    p = 2 * float(stats.t.sf(abs(mean) / error, n - 1))
+    # Student's t by its functions: scipy's distribution objects take a hundred times as long.
+    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
+    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 
@@ -121,14 +123,18 @@ def smallest_detectable(
     """
     if splits < 2 or not np.isfinite(deviation):
         return float("nan")
-    df = splits - 1
+    return _detectable_shift(splits - 1, power, confidence) * corrected_se(deviation, splits, ratio)
+
+
+@cache
+def _detectable_shift(df: int, power: float, confidence: float) -> float:
+    """The smallest detectable difference in standard errors."""
     limit = float(stats.t.ppf(0.5 + confidence / 2, df))
 
     def shortfall(shift: float) -> float:
         return float(stats.nct.sf(limit, df, shift)) - power
 
-    shift = optimize.brentq(shortfall, 0.0, limit + 20.0, xtol=1e-8)
-    return float(shift) * corrected_se(deviation, splits, ratio)
+    return float(optimize.brentq(shortfall, 0.0, limit + 20.0, xtol=1e-8))
 
 
 def bca_interval(

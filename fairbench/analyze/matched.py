@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,11 @@ from fairbench.analyze.comparisons import wilcoxon
 from fairbench.analyze.intervals import corrected_interval, smallest_detectable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "CHOSEN",
+    "LOSSES",
     "METHOD",
     "PLACE",
     "TOLERANCE",
@@ -23,6 +24,7 @@ __all__ = [
     "compare",
     "matched_points",
     "measured",
+    "measured_among",
     "paired",
     "with_losses",
 ]
@@ -34,7 +36,7 @@ PLACE = ["dataset", "target", "protected"]
 METHOD = [*PLACE, "method"]
 _REPEAT = ["split", "seed"]
 CHOSEN = (*METHOD, *_REPEAT, "value", "within", "tried", "base_value")
-_LOSSES = ["error_loss", "disparity_loss", "selection_error_loss", "selection_disparity_loss"]
+LOSSES = ["error_loss", "disparity_loss", "selection_error_loss", "selection_disparity_loss"]
 
 
 def with_losses(fronts: pd.DataFrame, axes: Axes) -> pd.DataFrame:
@@ -47,7 +49,7 @@ def with_losses(fronts: pd.DataFrame, axes: Axes) -> pd.DataFrame:
         for part in ("", "selection_")
         for axis in ("error", "disparity")
     }
-    return fronts.assign(**losses).dropna(subset=_LOSSES)
+    return fronts.assign(**losses).dropna(subset=LOSSES)
 
 
 def baseline_points(fronts: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.DataFrame:
@@ -115,24 +117,40 @@ def measured(
         `chosen` with error, disparity and their losses, the baseline's (``base_…``), and
         near_loss: the mean disparity loss of the trials at the neighbouring trade-off values.
     """
+    return measured_among(chosen, with_losses(fronts, axes), baseline)
+
+
+def measured_among(
+    chosen: pd.DataFrame, points: pd.DataFrame, baseline: str, /, *, by: Sequence[str] = ()
+) -> pd.DataFrame:
+    """`measured`, with the trials' losses at hand.
+
+    Parameters
+    ----------
+    points
+        Usable trials with their losses, see `with_losses`.
+    by
+        Columns of `points` that keep several such tables apart; the result has them too.
+    """
     keys = [*METHOD, *_REPEAT, "value"]
     kept = ["error", "disparity", "error_loss", "disparity_loss"]
-    points = with_losses(fronts, axes).sort_values(keys, kind="stable").reset_index(drop=True)
-    losses = points.groupby(keys[:-1], sort=False)["disparity_loss"]
+    points = points.sort_values([*by, *keys], kind="stable").reset_index(drop=True)
+    losses = points.groupby([*by, *keys[:-1]], sort=False)["disparity_loss"]
     beside = pd.concat([losses.shift(1), losses.shift(-1)], axis=1)
-    points = points.assign(near_loss=beside.mean(axis=1))[[*keys, *kept, "near_loss"]]
+    points = points.assign(near_loss=beside.mean(axis=1))[[*by, *keys, *kept, "near_loss"]]
     base = points[points["method"] == baseline].drop(columns=["method", "near_loss"])
     base = base.rename(columns={name: f"base_{name}" for name in ("value", *kept)})
     both = chosen.merge(points, on=keys, how="inner")
-    return both.merge(base, on=[*PLACE, *_REPEAT, "base_value"], how="inner")
+    return both.merge(base, on=[*by, *PLACE, *_REPEAT, "base_value"], how="inner")
 
 
-def paired(points: pd.DataFrame, /) -> pd.DataFrame:
+def paired(points: pd.DataFrame, /, *, by: Sequence[str] = ()) -> pd.DataFrame:
     """Differences to the baseline by split: means over seeds of `matched_points`.
 
     Columns dataset, target, protected, method, split, disparity_difference, error_difference
     and near_difference (losses of the method minus the baseline's: below zero is better),
-    base_disparity and base_error (losses), within (share of seeds within reach), tried.
+    base_disparity and base_error (losses), within (share of seeds within reach), tried; before
+    them the columns `by`, which keep several tables apart.
     """
     named = points.assign(
         disparity_difference=points["disparity_loss"] - points["base_disparity_loss"],
@@ -144,7 +162,7 @@ def paired(points: pd.DataFrame, /) -> pd.DataFrame:
     )
     columns = ["disparity_difference", "error_difference", "near_difference"]
     columns += ["base_disparity", "base_error", "within", "tried"]
-    return named.groupby([*METHOD, "split"], as_index=False)[columns].mean()
+    return named.groupby([*by, *METHOD, "split"], as_index=False)[columns].mean()
 
 
 _COMPARED = [
@@ -169,7 +187,9 @@ _COMPARED = [
 ]
 
 
-def compare(pairs: pd.DataFrame, ratios: Mapping[str, float], /) -> pd.DataFrame:
+def compare(
+    pairs: pd.DataFrame, ratios: Mapping[str, float], /, *, by: Sequence[str] = ()
+) -> pd.DataFrame:
     """Mean differences to the baseline over splits, with corrected intervals.
 
     Parameters
@@ -178,6 +198,8 @@ def compare(pairs: pd.DataFrame, ratios: Mapping[str, float], /) -> pd.DataFrame
         From `paired`.
     ratios
         Test rows over training rows, by dataset.
+    by
+        Columns that keep several tables apart, as in `paired`.
 
     Returns
     -------
@@ -190,17 +212,22 @@ def compare(pairs: pd.DataFrame, ratios: Mapping[str, float], /) -> pd.DataFrame
         difference found with 80 % power at the spread that was seen.
     """
     rows = []
-    for key, part in pairs.groupby(METHOD, sort=True):
-        ratio = ratios[str(key[0])]
-        differences = part["disparity_difference"].to_numpy()
+    column = {name: pairs[name].to_numpy() for name in pairs}
+    # Positions rather than frames: there is a row for every metric, method, view and dataset.
+    keys = [*by, *METHOD]
+    for key, index in sorted(pairs.groupby(keys).indices.items()):
+        names = dict(zip(keys, cast("tuple[str, ...]", key), strict=True))
+        ratio = ratios[names["dataset"]]
+        part = {name: values[index] for name, values in column.items()}
+        differences = part["disparity_difference"]
         disparity = corrected_interval(differences, ratio)
-        error = corrected_interval(part["error_difference"].to_numpy(), ratio)
-        near = corrected_interval(part["near_difference"].to_numpy(), ratio)
-        deviation = float(differences.std(ddof=1)) if len(part) > 1 else np.nan
+        error = corrected_interval(part["error_difference"], ratio)
+        near = corrected_interval(part["near_difference"], ratio)
+        deviation = float(differences.std(ddof=1)) if len(index) > 1 else np.nan
         rows.append(
             (
-                *key,
-                len(part),
+                *names.values(),
+                len(index),
                 int((part["within"] >= 0.5).sum()),
                 int(part["tried"].max()),
                 part["base_disparity"].mean(),
@@ -216,7 +243,7 @@ def compare(pairs: pd.DataFrame, ratios: Mapping[str, float], /) -> pd.DataFrame
                 error.mean,
                 error.low,
                 error.high,
-                smallest_detectable(deviation, len(part), ratio),
+                smallest_detectable(deviation, len(index), ratio),
             )
         )
-    return pd.DataFrame(rows, columns=_COMPARED)
+    return pd.DataFrame(rows, columns=[*by, *_COMPARED])

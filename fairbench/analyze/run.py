@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fairbench.analyze._tabled import Tables
+from fairbench.analyze._tabled import Tables, once
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
-from fairbench.analyze.indicators import indicators_table
+from fairbench.analyze.every_metric import points_by_metric
+from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.intervals import split_ratio
 from fairbench.analyze.matched import (
     CHOSEN,
@@ -19,7 +20,7 @@ from fairbench.analyze.matched import (
     baseline_points,
     compare,
     matched_points,
-    measured,
+    measured_among,
     paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
@@ -64,6 +65,7 @@ class Run(Tables):
         """
         return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
 
+    @once
     def matched(
         self,
         error: str | None = None,
@@ -79,6 +81,7 @@ class Run(Tables):
         axes = self.axes(error, disparity)
         return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=tolerance)
 
+    @once
     def verdicts(
         self,
         error: str | None = None,
@@ -93,6 +96,7 @@ class Run(Tables):
         axes = self.axes(error, disparity)
         return judge(self._fronts_of(axes), axes, self.baseline, self.ratios, tolerance=tolerance)
 
+    @once
     def all_verdicts(
         self,
         error: str | None = None,
@@ -107,16 +111,23 @@ class Run(Tables):
         """
         chosen_by = self.axes(error, disparity)
         chosen = self.matched(error, disparity, tolerance=tolerance)[list(CHOSEN)]
+        several = [
+            self.axes(chosen_by.error, component.name)
+            for component in self.components
+            if self.describe(component.name).role == "disparity"
+        ]
+        by = ["metric"]
+        points = points_by_metric(self._metrics, self.manifest["protocol"]["selection"], several)
+        pairs = paired(measured_among(chosen, points, self.baseline, by=by), by=by)
+        compared = compare(pairs, self.ratios, by=by)
         tables = []
-        for component in self.components:
-            if self.describe(component.name).role != "disparity":
-                continue
-            axes = self.axes(chosen_by.error, component.name)
-            points = measured(chosen, self._fronts_of(axes), axes, self.baseline)
-            judged = verdicts(compare(paired(points), self.ratios), axes, self.baseline)
-            tables.append(judged.assign(metric=component.name))
+        for axes in several:
+            own = compared[compared["metric"] == axes.disparity].drop(columns=by)
+            judged = verdicts(own.reset_index(drop=True), axes, self.baseline)
+            tables.append(judged.assign(metric=axes.disparity))
         return pd.concat(tables, ignore_index=True)
 
+    @once
     def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """The noise floor of the baseline, and whether its disparity is more than chance.
 
@@ -138,21 +149,36 @@ class Run(Tables):
         axes = self.axes(error, disparity)
         return boxes(self._fronts_of(axes), axes)
 
+    @once
     def optimism(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """Hypervolume lost by choosing honestly: see `fairbench.analyze.optimism`."""
         axes = self.axes(error, disparity)
         return optimism(self._fronts_of(axes), axes, self.boxes(error, disparity))
 
+    @once
     def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """Hypervolume, IGD⁺ and ε of every front: see `fairbench.analyze.indicators_table`."""
         axes = self.axes(error, disparity)
         return indicators_table(self._fronts_of(axes), axes, self.boxes(error, disparity))
 
+    @once
+    def quality(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Fronts as a whole, means over splits: see `fairbench.analyze.mean_over_splits`.
+
+        The indicators of the fronts chosen on selection rows, the hypervolume ``test_selected``
+        of fronts chosen on test rows instead, and the ``gap`` between the two.
+        """
+        honest = mean_over_splits(self.indicators(error, disparity), INDICATORS)
+        optimism = mean_over_splits(self.optimism(error, disparity), ("test_selected", "gap"))
+        return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
+
+    @once
     def attainment(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """25, 50 and 75 % attainment surfaces: see `fairbench.analyze.attainment_table`."""
         axes = self.axes(error, disparity)
         return attainment_table(self._fronts_of(axes), axes)
 
+    @once
     def audits(self) -> pd.DataFrame:
         """Findings of all audits, those made on the features during the run included.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FRONT_COLUMNS",
     "METRIC_COLUMNS",
+    "POINT_KEYS",
     "fronts_table",
     "groups_table",
     "metrics_table",
@@ -39,7 +40,10 @@ _TRIAL_COLUMNS = (*TRIAL, "status", "note", "chunk", "epochs")
 _RUN = ["dataset", "target", "protected", "method", "split", "seed"]
 _POINT = ["error", "disparity", "selection_error", "selection_disparity"]
 
-FRONT_COLUMNS = (*_RUN, "value", *_POINT, "front")
+POINT_KEYS = [*_RUN, "value"]
+"""Columns that name a point of the fronts table."""
+
+FRONT_COLUMNS = (*POINT_KEYS, *_POINT, "front")
 """Columns of the fronts table."""
 
 _PARTS: tuple[Part, ...] = ("validation", "test")
@@ -175,7 +179,7 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
         front: whether no point of the same method, split and seed dominates it on selection
         rows. A point with NaN is never on a front.
     """
-    keys = [*_RUN, "value"]
+    keys = POINT_KEYS
     named = metrics[[*keys, "part"]].assign(
         error=metrics[axes.error].astype(np.float64),
         disparity=metrics[axes.disparity].astype(np.float64),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fairbench.analyze import INDICATORS, disagreements, judge, mean_over_splits
+from fairbench.analyze import disagreements, judge
 
 if TYPE_CHECKING:
     from fairbench.analyze import Axes, Run
@@ -31,9 +31,7 @@ class Judgement:
     noise
         See `Run.noise`.
     quality
-        See `fairbench.analyze.mean_over_splits`: hypervolume, igd_plus and epsilon of the fronts
-        chosen on selection rows, the hypervolume test_selected of fronts chosen on test rows
-        instead, and the gap between the two.
+        See `Run.quality`.
     audits
         See `Run.audits`.
     """
@@ -73,12 +71,11 @@ def judgement(
         for baseline, own in _by_baseline(baselines).items()
     ]
     several = [run.all_verdicts(*names, tolerance=tolerance) for run in runs]
-    quality = [_quality(run, axes) for run in runs]
     return Judgement(
         verdicts=pd.concat(judged, ignore_index=True),
         disagreements=renamed([disagreements(table) for table in several]),
         noise=renamed([run.noise(*names) for run in runs]),
-        quality=renamed(quality),
+        quality=renamed([run.quality(*names) for run in runs]),
         audits=renamed([run.audits() for run in runs]).drop_duplicates(ignore_index=True),
     )
 
@@ -93,10 +90,3 @@ def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
 
 def _ratios(run: Run) -> pd.DataFrame:
     return pd.DataFrame(list(run.ratios.items()), columns=["dataset", "ratio"])
-
-
-def _quality(run: Run, axes: Axes) -> pd.DataFrame:
-    names = axes.error, axes.disparity
-    honest = mean_over_splits(run.indicators(*names), INDICATORS)
-    optimism = mean_over_splits(run.optimism(*names), ("test_selected", "gap"))
-    return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest

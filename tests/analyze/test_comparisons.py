@@ -36,6 +36,13 @@ def test_wilcoxon_exact_by_hand():
     assert np.isnan(wilcoxon(np.array([np.nan])))
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 9, 20, 40])
+def test_wilcoxon_without_ties_is_the_exact_one_of_scipy(n):
+    values = np.random.default_rng(n).normal(0.3, 1.0, n)
+    expected = stats.wilcoxon(values, method="exact").pvalue
+    assert wilcoxon(values) == pytest.approx(expected, rel=1e-12)
+
+
 def test_wilcoxon_with_ties_is_that_of_scipy():
     values = np.array([1.0, 1.0, -1.0, 2.0, 3.0, 0.0])
     expected = stats.wilcoxon(values[values != 0], method="asymptotic").pvalue

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -220,6 +221,28 @@ def test_tables_are_the_callers_to_change(run):
     table = run.metrics()
     table["err"] = 0.0
     assert (run.metrics()["err"] != 0).any()
+
+
+KEPT = ["matched", "verdicts", "all_verdicts", "noise", "quality", "indicators", "optimism",
+        "attainment", "audits", "summary", "failures"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_a_run_concludes_is_computed_once_and_the_callers_to_change(make_run, metrics, name):
+    run = Run(make_run().path)
+    first = getattr(run, name)()
+    kept = first.copy()
+    first["dataset"] = "changed"
+    # Nothing is left to compute it from a second time.
+    for attribute in ("_metrics", "_trials"):
+        run.__dict__[attribute] = None
+    shutil.rmtree(run.path)
+    pd.testing.assert_frame_equal(getattr(run, name)(), kept)
+
+
+def test_another_view_is_computed_anew(run):
+    assert not run.matched(tolerance=5.0).equals(run.matched(tolerance=0.0))
+    assert not run.summary(disparity="closeness").equals(run.summary())
 
 
 def test_no_run_folder(tmp_path):

@@ -2,7 +2,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairbench.analyze import RULES, Axes, Run, disagreements, judge, verdicts
+from fairbench.analyze import (
+    RULES,
+    Axes,
+    Run,
+    compare,
+    disagreements,
+    judge,
+    measured,
+    paired,
+    verdicts,
+)
+from fairbench.analyze.matched import CHOSEN
 
 AXES = Axes("rmse", "gap")
 
@@ -153,6 +164,21 @@ def test_every_metric_judges_the_same_trials(make_run, metrics):
     assert table.loc["bias-gap", "difference"] == pytest.approx(
         own["bias-gap"].mean() - base["bias-gap"].mean()
     )
+
+
+def test_every_metric_judges_as_each_does_alone(make_run, metrics):
+    lost = [("tuned", 1.0, 2)]
+    run = Run(make_run(splits=5, rows=300, seeds=(0, 1), predict=better(0.5), broken=lost).path)
+    assert run.metrics()["gap"].isna().any()
+    together = run.all_verdicts()
+    chosen = run.matched()[list(CHOSEN)]
+    for name in ("gap", "bias-gap", "closeness"):
+        axes = run.axes(disparity=name)
+        points = measured(chosen, run.fronts(disparity=name), axes, run.baseline)
+        alone = verdicts(compare(paired(points), run.ratios), axes, run.baseline)
+        own = together[together["metric"] == name].drop(columns="metric")
+        pd.testing.assert_frame_equal(own.reset_index(drop=True), alone, rtol=1e-12)
+    assert set(together["metric"]) == {"gap", "bias-gap", "closeness"}
 
 
 def test_without_baseline_there_is_no_verdict(make_run, metrics):
