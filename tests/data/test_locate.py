@@ -174,6 +174,7 @@ def test_member_of_an_archive_within_the_archive(server):
         (archive(**{"table.csv": CONTENT[:-1]}), "table.csv", "another SHA-256"),
         (archive(**{"table.csv": CONTENT})[:-30], "table.csv", "not a sound zip"),
     ],
+    ids=["absent", "altered", "no archive", "other member", "altered member", "cut short"],
 )
 def test_a_failed_download_leaves_nothing_and_says_where_to_put_the_file(
     places, server, served, member, message
