@@ -20,6 +20,7 @@ from fairbench.analyze.axes import (
     nondominated,
 )
 from fairbench.analyze.comparisons import (
+    FEWEST_DATASETS,
     Ranking,
     holm,
     ranking,
@@ -80,6 +81,7 @@ from fairbench.analyze.verdicts import (
 )
 
 __all__ = [
+    "FEWEST_DATASETS",
     "INDICATORS",
     "LEVELS",
     "RULES",

@@ -13,6 +13,7 @@ from fairbench.analyze import Axes
 from fairbench.errors import StudyError, near
 from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
+from fairbench.report.ranks import Ranks, ranks
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -67,6 +68,8 @@ class Contents:
         See `averaged_fronts`.
     judgement
         Verdicts and what they rest on.
+    ranks
+        The methods ranked across datasets.
     remarks
         Problems and notes of every run.
     """
@@ -84,6 +87,7 @@ class Contents:
     summary: pd.DataFrame
     failures: pd.DataFrame
     judgement: Judgement
+    ranks: Ranks
     remarks: tuple[str, ...]
 
     @property
@@ -117,6 +121,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         names.add(run, sheets)
     fronts = names.table([run.fronts(axes.error, axes.disparity) for run in runs])
     baselines = {sheet.label: sheet.baseline for sheet in sheets.values()}
+    judged = judgement(runs, names.table, fronts, axes, baselines, view.tolerance)
     return Contents(
         runs=tuple(runs),
         axes=axes,
@@ -134,7 +139,8 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         averages=averaged_fronts(fronts, axes),
         summary=names.table([run.summary(axes.error, axes.disparity) for run in runs]),
         failures=names.table([run.failures() for run in runs]),
-        judgement=judgement(runs, names.table, fronts, axes, baselines, view.tolerance),
+        judgement=judged,
+        ranks=ranks(tuple(sheets.values()), judged),
         remarks=tuple(
             dict.fromkeys(
                 remark

@@ -38,6 +38,7 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
         "verdicts": _records(judged.verdicts),
         "disagreements": _records(judged.disagreements),
+        "ranking": _ranking(contents),
         "noise": _records(judged.noise),
         "audits": _records(judged.audits),
         "quality": _records(judged.quality),
@@ -47,6 +48,20 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "failures": _records(contents.failures),
         "diverged": _records(diverged),
         "remarks": list(contents.remarks),
+    }
+
+
+def _ranking(contents: Contents) -> dict[str, Any] | None:
+    found = contents.ranks.ranking
+    if found is None:
+        return None
+    pairs = zip(found.methods, found.ranks, strict=True)
+    return {
+        "metric": contents.axes.disparity,
+        "datasets": list(contents.ranks.losses.index),
+        "methods": [{"method": method, "mean_rank": rank} for method, rank in pairs],
+        "p": found.p,
+        "critical_difference": found.critical_difference,
     }
 
 

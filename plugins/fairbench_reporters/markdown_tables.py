@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged
+from fairbench_reporters import _cells, _judged, _ranked
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -31,6 +31,9 @@ def _lines(contents: Contents) -> Iterator[str]:
     yield f"# {_escaped(contents.title)}"
     for sheet in contents.sheets:
         yield from _sheet(contents, sheet)
+    if (ranked := _ranked.table(contents)).rows:
+        yield from ("", "## Ranking across datasets", "", _escaped(_ranked.sentence(contents)))
+        yield from ("", *_table(ranked))
     yield from ("", "## Audits", "", *_table(_judged.audits(contents)))
     for warning in contents.judgement.disagreements["warning"]:
         yield from ("", f"**Warning:** {_escaped(warning)}")

@@ -56,6 +56,15 @@ def small(made_up, tmp_path_factory) -> Run:
 
 
 @pytest.fixture(scope="session")
+def many(made_up, tmp_path_factory) -> Run:
+    """Five datasets, enough to rank methods across them."""
+    folder = tmp_path_factory.mktemp("many") / "run"
+    labels = ("parkinson", made_up.SCRIPT, "c", "d", "e")
+    made_up.write_run(folder, methods=made_up.arms(6), trouble=False, labels=labels, views=1)
+    return Run(folder)
+
+
+@pytest.fixture(scope="session")
 def contents(run) -> Contents:
     """Everything that reports of `run` show."""
     return gather([run], View())

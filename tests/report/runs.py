@@ -103,7 +103,8 @@ def write_run(
 ) -> RunFolder:
     """Write a run folder: one failed chunk and one diverged trial where `trouble`.
 
-    The first dataset has two targets and two protected attributes, or one of each (`views`).
+    The first dataset has two targets and two protected attributes, or one of each (`views`); of
+    the others each has one.
     The data depend on the labels alone, so that runs with different seeds can share a sheet.
     """
     methods = arms() if methods is None else methods
@@ -125,6 +126,10 @@ def write_run(
         categories = ("young", group_label, "old")
         sets[labels[1]] = rows(
             240, 1, [("age group", "categorical", categories)], splits, selection, 1
+        )
+    for number, label in enumerate(labels[2:], 2):
+        sets[label] = rows(
+            240, 1, [("region", "categorical", ("north", "south"))], splits, selection, number
         )
     facts = {}
     for number, (label, data) in enumerate(sets.items()):
