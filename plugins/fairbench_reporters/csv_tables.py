@@ -48,4 +48,8 @@ def _text(table: pd.DataFrame) -> str:
 
 
 def _harmless(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    if not isinstance(cell, str):
+        return cell
+    # A carriage return would end the row: only the newlines of a cell are quoted.
+    lines = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{lines}" if cell.startswith(_FORMULA) else lines

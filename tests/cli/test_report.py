@@ -19,7 +19,7 @@ MADE_UP = Path(__file__).parents[1] / "report" / "runs.py"
 def folder(tmp_path_factory) -> Path:
     made_up = runpy.run_path(str(MADE_UP))
     path = tmp_path_factory.mktemp("runs") / "run"
-    made_up["write_run"](path, methods=made_up["arms"](5), labels=("parkinson",))
+    made_up["write_run"](path, methods=made_up["arms"](5), labels=("parkinson",), views=1)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -88,22 +89,27 @@ def test_a_metric_that_does_not_fit_is_named_with_one_that_does(small, view, wor
         gather([small], view)
 
 
-@pytest.fixture
-def second(made_up, tmp_path) -> Callable[..., Run]:
-    """Another run on the data of `small`."""
+@pytest.fixture(scope="module")
+def second(made_up, tmp_path_factory) -> Callable[..., Run]:
+    """Another run on the data of `small`, under any title."""
+    folder = tmp_path_factory.mktemp("second") / "run"
+    made_up.write_run(
+        folder, methods=made_up.arms(6), trouble=False, labels=("boston",), seed=3
+    )  # fmt: skip
+    computed = Run(folder)
+    gather([computed], View())  # computes every table once, for all titles
 
-    def written(title: str, digest: str = "") -> Run:
-        folder = made_up.write_run(
-            tmp_path / "second", methods=made_up.arms(6), trouble=False, labels=("boston",),
-            title=title, seed=3,
-        )  # fmt: skip
-        manifest = dict(folder.manifest)
+    def titled(title: str, digest: str = "") -> Run:
+        manifest = copy.deepcopy(dict(computed.manifest))
+        manifest["title"] = title
         if digest:
             manifest["datasets"]["boston"]["digest"] = digest
-        folder.write_manifest(manifest)
-        return Run(tmp_path / "second")
+        # Neither changes a number: its tables are computed once.
+        other = copy.copy(computed)
+        other.manifest = manifest
+        return other
 
-    return written
+    return titled
 
 
 def test_runs_with_the_same_rows_share_a_sheet(small, second):

@@ -78,36 +78,46 @@ def test_terminal_is_plain_and_complete_where_there_is_no_terminal(render, run, 
     assert made_up.IMAGE in text
 
 
-def test_terminal_disarms_control_codes_and_markup(render, made_up, tmp_path):
-    arms = made_up.arms(3)
-    arms[2] = made_up.Arm("[red]\x1b[31mridge[/red]\r", arms[2].gap, arms[2].noise)
-    made_up.write_run(tmp_path / "run", methods=arms, trouble=False, labels=("one",))
-    text = render("terminal", Run(tmp_path / "run"))
+RICH = "[red]\x1b[31mridge[/red]\r"
+MARKDOWN = "a|b](http://x)\n# c"
+LATEX = r"\input{/etc/passwd} 5% & $x_1$"
+FORMULA = "=cmd|' /C calc'!A0"
+
+
+@pytest.fixture(scope="module")
+def odd(made_up, tmp_path_factory) -> Run:
+    """A run whose methods have names that some format could take for more than a name."""
+    folder = tmp_path_factory.mktemp("odd") / "run"
+    first, second, third = made_up.arms(3)[:3]
+    named = [made_up.Arm(name, third.gap, third.noise) for name in (RICH, MARKDOWN, LATEX, FORMULA)]
+    made_up.write_run(
+        folder, methods=[first, second, *named], trouble=False, labels=("one",), views=1
+    )
+    return Run(folder)
+
+
+def test_terminal_disarms_control_codes_and_markup(render, odd):
+    text = render("terminal", odd)
     assert "\x1b" not in text
     assert "\r" not in text
     assert "[red] [31mridge[/red]" in text
 
 
-def test_markdown_disarms_html_and_markup(render, run, made_up, tmp_path):
+def test_markdown_disarms_html_and_markup(render, run, odd):
     text = render("markdown", run)
     prose = "\n".join(line for line in text.splitlines() if not line.startswith("    "))
     assert "<script" not in prose
     assert "<img" not in prose
-    arms = made_up.arms(3)
-    arms[2] = made_up.Arm("a|b](http://x)\n# c", arms[2].gap, arms[2].noise)
-    made_up.write_run(tmp_path / "run", methods=arms, trouble=False, labels=("one",))
-    text = render("markdown", Run(tmp_path / "run"))
+    text = render("markdown", odd)
+    assert r"a\|b\]" in text
     assert not re.search(r"^# c", text, re.MULTILINE)
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(widths) == 1, "a label splits a cell"
 
 
-def test_latex_disarms_commands(render, made_up, tmp_path):
-    arms = made_up.arms(3)
-    arms[2] = made_up.Arm(r"\input{/etc/passwd} 5% & $x_1$", arms[2].gap, arms[2].noise)
-    made_up.write_run(tmp_path / "run", methods=arms, trouble=False, labels=("one",))
-    text = render("latex", Run(tmp_path / "run"))
+def test_latex_disarms_commands(render, odd):
+    text = render("latex", odd)
     assert r"\input" not in text
     assert r"\textbackslash{}input\{/etc/passwd\} 5\% \& \$x\_1\$" in text
 
@@ -137,11 +147,11 @@ def test_csv_files_hold_the_tables(run):
         assert len(pd.read_csv(io.StringIO(files[f"{name}.csv"]))) == len(expected)
 
 
-def test_csv_disarms_formulas(made_up, tmp_path):
-    arms = made_up.arms(3)
-    arms[2] = made_up.Arm("=cmd|' /C calc'!A0", arms[2].gap, arms[2].noise)
-    made_up.write_run(tmp_path / "run", methods=arms, trouble=False, labels=("one",))
-    for text in documents("csv", Run(tmp_path / "run")).values():
+def test_csv_disarms_formulas(odd):
+    found = documents("csv", odd)
+    assert "'=cmd" in found["fronts.csv"]
+    assert len(pd.read_csv(io.StringIO(found["trials.csv"]))) == len(odd.trials())
+    for text in found.values():
         cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
         assert not any(cell.startswith(("=", "@", "+")) for cell in cells)
 
@@ -201,18 +211,35 @@ def test_html_permits_its_own_scripts_alone(render, run):
     assert rules["script-src"].count("sha256-") == 2
 
 
-@pytest.mark.parametrize("form", ["json", "csv", "markdown", "html", "latex", "svg"])
-def test_equal_runs_give_equal_bytes(small, form):
-    assert documents(form, small) == documents(form, Run(small.path))
+@pytest.fixture(scope="module")
+def drawn(made_up, tmp_path_factory) -> Run:
+    """Two datasets of one view, with labels that matplotlib could take for mathematics."""
+    folder = tmp_path_factory.mktemp("drawn") / "run"
+    arms = [*made_up.arms(4)[:2], made_up.Arm("_$x_1$", lambda a: 1, lambda a: 1)]
+    made_up.write_run(folder, methods=arms, trouble=False, group_label="a_$b$", views=1)
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def again(small) -> Run:
+    """The run `small`, read and computed a second time."""
+    return Run(small.path)
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "markdown", "html", "latex"])
+def test_equal_runs_give_equal_bytes(small, again, form):
+    assert documents(form, small) == documents(form, again)
+
+
+def test_equal_runs_give_equal_figures(drawn):
+    assert documents("svg", drawn) == documents("svg", Run(drawn.path))
 
 
 @pytest.mark.parametrize(
     ("form", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
 )
-def test_static_figures_of_every_view_and_curve(made_up, tmp_path, form, magic):
-    arms = [*made_up.arms(4)[:2], made_up.Arm("_$x_1$", lambda a: 1, lambda a: 1)]
-    made_up.write_run(tmp_path / "run", methods=arms, trouble=False, group_label="a_$b$", views=1)
-    files = documents(form, Run(tmp_path / "run"))
+def test_static_figures_of_every_view_and_curve(drawn, form, magic):
+    files = documents(form, drawn)
     assert len(files) == 2 * 2, "fronts of two views, and curves of one method in each"
     assert all(content.startswith(magic) for content in files.values())
     assert all(re.fullmatch(r"[\w.-]+", name) for name in files)
