@@ -169,8 +169,10 @@ def test_tables_side_by_side():
     assert [q.ours.median for q in found.front] == [2.0, 21.0, 10.0, 7.0]
     error = found.baseline[0]
     assert (error.paper, error.percentile) == (11.45, 50.0)
-    logs = [abs(np.log(q.paper / q.ours.median)) for q in (*found.baseline, *found.front)]
-    assert found.distance == pytest.approx(np.mean(logs))
+    ours = (*found.baseline, *found.front)
+    logs = [abs(np.log(q.paper / q.ours.median)) for q in ours]
+    ranges = [np.log(q.ours.high / q.ours.low) / 3.29 or 1.0 for q in ours]
+    assert found.distance == pytest.approx(np.mean(np.divide(logs, ranges)))
     assert result.unit("rmse").baseline[0].ours.median == pytest.approx(
         (np.sqrt(10) + np.sqrt(12)) / 2
     )
@@ -179,6 +181,19 @@ def test_tables_side_by_side():
     assert (row.disparity.paper, row.disparity.ours.median) == (5.866693, 2.0)
     assert (row.error.paper, row.error.ours.median) == (26.037848, 21.0)
     assert row.error.percentile == 100.0
+
+
+def test_distances_are_measured_by_the_spread_of_the_centre():
+    centre = measure(boston_runs(), CENTRE)
+    narrow = boston_runs()
+    narrow.metrics()["mae"] = 2.11
+    found = measure(narrow, CENTRE, centre)
+    (mae,) = [q for q in found.unit("mse").baseline if q.name == "MAE"]
+    assert (mae.ours.low, mae.ours.high) == (2.11, 2.11)
+    own = next(q for q in centre.unit("mse").baseline if q.name == "MAE")
+    saved = np.log(own.ours.median / own.paper) / (np.log(own.ours.high / own.ours.low) / 3.29)
+    gained = 8 * (centre.unit("mse").distance - found.unit("mse").distance)
+    assert gained == pytest.approx(saved)
 
 
 def test_mirrored_readings_rename_alpha_and_keep_the_grid():

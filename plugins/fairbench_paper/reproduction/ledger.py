@@ -116,7 +116,7 @@ def _parkinson(dataset: DatasetResult) -> Iterator[Entry]:
     without = readings["parkinson-no-subject"].baseline[0].ours
     honest = dataset.honest
     yield (
-        f"RMSE {PAPER['parkinson'].error:g} on unseen recordings",
+        f"RMSE {PAPER['parkinson'].error:g} on test rows",
         "Table 3",
         "the recordings of 42 people stand on both sides of the split. Our RMSE is "
         f"{ranged(shared)} with subject# as an input, {ranged(without)} without, and "

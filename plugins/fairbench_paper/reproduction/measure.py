@@ -45,6 +45,9 @@ METHOD, BASELINE = "static-alpha", "single-task"
 MOST = 0.9999
 """Where a perfect correlation is put, whose transform would be infinite."""
 
+LEAST = 1e-9
+"""Stands for a disparity of zero, which has no logarithm."""
+
 UNITS: tuple[Unit, ...] = ("rmse", "mse")
 
 
@@ -108,8 +111,14 @@ def _quantity(name: str, paper: float, values: Iterable[float]) -> Quantity:
     return Quantity(name, paper, spread(ours), 100.0 * float(below))
 
 
-def measure(run: Run, reading: Reading, /) -> ReadingResult:
-    """The tables of one reading, in both units."""
+def measure(run: Run, reading: Reading, centre: ReadingResult | None = None, /) -> ReadingResult:
+    """The tables of one reading, in both units.
+
+    Parameters
+    ----------
+    centre
+        The centre's result, whose spread is the unit of distances; None for the centre itself.
+    """
     found = splits(run, reading)
     table = PAPER[reading.dataset]
     ratio = run.ratios[reading.dataset]
@@ -119,19 +128,32 @@ def measure(run: Run, reading: Reading, /) -> ReadingResult:
         reading.says,
         len(found),
         max(len(each.swept) for each in found),
-        tuple(_under(each, found, table) for each in UNITS),
+        tuple(
+            _under(each, found, table, None if centre is None else centre.unit(each))
+            for each in UNITS
+        ),
         correlations([each.swept for each in found], unit, ratio),
     )
 
 
-def _under(unit: Unit, found: list[Split], table: Table) -> UnitResult:
+def _under(unit: Unit, found: list[Split], table: Table, centre: UnitResult | None) -> UnitResult:
     baseline = tuple(_baseline(unit, found, table))
     front = tuple(_front(unit, found, table))
-    known = [each for each in (*baseline, *front) if each.ours.median > 0]
-    logs = [abs(np.log(each.paper / each.ours.median)) for each in known]
+    ours = (*baseline, *front)
+    yard = ours if centre is None else (*centre.baseline, *centre.front)
+    far = [
+        abs(np.log(each.paper / max(each.ours.median, LEAST))) / _deviation(scale.ours)
+        for each, scale in zip(ours, yard, strict=True)
+    ]
     return UnitResult(
-        unit, baseline, front, tuple(_at_alpha(unit, found, table)), float(np.mean(logs))
+        unit, baseline, front, tuple(_at_alpha(unit, found, table)), float(np.mean(far))
     )
+
+
+def _deviation(of: Spread) -> float:
+    """Standard deviation of the logarithm, from the 5th and 95th percentile; 1 where unknown."""
+    wide = float(np.log(max(of.high, LEAST) / max(of.low, LEAST)))
+    return wide / (2 * 1.645) or 1.0
 
 
 def _baseline(unit: Unit, found: list[Split], table: Table) -> Iterator[Quantity]:

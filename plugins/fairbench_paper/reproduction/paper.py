@@ -136,11 +136,12 @@ def _measured(dataset: str, runs: Mapping[str, Run]) -> DatasetResult:
     table = [each for each in readings if each.role in ("main", "other")]
     centre, unit = table[0], UNITS[dataset]
     ours = runs[centre.name]
+    first = measure(ours, centre)
     return DatasetResult(
         dataset,
         unit,
         str(ours.manifest["datasets"][dataset]["warning"]),
-        tuple(measure(runs[each.of or each.name], each) for each in table),
+        (first, *(measure(runs[each.of or each.name], each, first) for each in table[1:])),
         honest(runs[role["honest"].name], role["honest"], unit),
         noise(runs[role["noise"].name], ours, centre, unit),
         pictures(ours, open_dataset(DatasetSpec(dataset), load()), centre, unit),

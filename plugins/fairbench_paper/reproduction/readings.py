@@ -246,5 +246,5 @@ _BOSTON = (
     ),
 )
 
-READINGS: Mapping[str, tuple[Reading, ...]] = {"parkinson": _PARKINSON, "boston": _BOSTON}
+READINGS: Mapping[str, tuple[Reading, ...]] = {"boston": _BOSTON, "parkinson": _PARKINSON}
 """By dataset, the centre first."""

@@ -76,7 +76,8 @@ class UnitResult:
     at_alpha
         Its rows, where this reading has models of these α.
     distance
-        Mean of |ln(paper / our median)| over `baseline` and `front`: 0.1 is about 10 %.
+        Mean over `baseline` and `front` of |ln(paper / our median)|, each in units of its standard
+        deviation over the splits of the centre reading: what varies much counts less.
     """
 
     unit: Unit

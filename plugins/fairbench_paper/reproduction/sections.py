@@ -32,12 +32,14 @@ _ABOUT = (
     "reruns every table and figure, in every reading that the text allows."
 )
 _READINGS = (
-    "A reading fixes everything the text leaves open. One centre per dataset takes the text as "
-    "it stands where it is clear and its tables where it is not; every other reading departs from "
-    "the centre in one point, whichever way that changes the result. The distance is the mean "
-    "of |ln(the paper's figure / our median)| over the eight figures of the two tables: 0.1 is "
-    "about 10 %. Each reading can be run with `fairbench run --protocol paper` and the options "
-    "in `fairbench show protocol paper` and `fairbench show method static-alpha`."
+    "A reading fixes everything the text leaves open. One centre per dataset takes the text as it "
+    "stands where it is clear and its tables where it is not; every other reading departs from "
+    "the centre in one point, whichever way that changes the result. The distance is the mean, "
+    "over the eight figures of the two tables, of |ln(the paper's figure / our median)| in units "
+    "of that figure's standard deviation over the centre's splits: within 1, the paper is one "
+    "more split. Readings whose distances differ by a tenth are not told apart by so few splits. "
+    "Each reading can be run with `fairbench run --protocol paper` and the options in `fairbench "
+    "show protocol paper` and `fairbench show method static-alpha`."
 )
 _HONEST = (
     "The same method where nothing leaks: people (Parkinson) are never shared between training, "
@@ -130,7 +132,8 @@ def _dataset(dataset: DatasetResult) -> Iterator[Section]:
     yield Section(f"Table {one}: {name} without fairness", 3, [
         Text(
             "The paper's figures beside ours: median and, in brackets, 5th to 95th percentile "
-            "over splits, and where the paper's figure lies among ours."
+            "over splits, and where the paper's figure lies among ours. Error and disparity are "
+            "what the paper prints under RMSE."
         ),
         tables.baseline_table(dataset),
     ], brief=True)  # fmt: skip

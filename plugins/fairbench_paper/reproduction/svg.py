@@ -97,7 +97,7 @@ class Panel:
 def draw(title: str, description: str, panels: Sequence[Panel], /) -> str:
     """A figure with its panels side by side, as one SVG document that can stand in a page."""
     rows = max(len(_labelled(panel.marks)) for panel in panels)
-    height = HEIGHT + LINE_HEIGHT * rows
+    height = HEIGHT + LINE_HEIGHT * rows + 8
     inside = "".join(_panel(panel, WIDTH * at, height) for at, panel in enumerate(panels))
     width = WIDTH * len(panels)
     name, words = escape(title), escape(description)
@@ -235,7 +235,7 @@ def _labelled(marks: Sequence[Mark]) -> list[Mark]:
 def _legend(marks: Sequence[Mark]) -> str:
     parts = []
     for row, mark in enumerate(_labelled(marks)):
-        y = HEIGHT + LINE_HEIGHT * row
+        y = HEIGHT + LINE_HEIGHT * row + 8
         parts.append(
             f'<rect x="{LEFT}" y="{y - 8}" width="14" height="6" fill="{mark.colour}"/>'
             f'<text x="{LEFT + 20}" y="{y}">{escape(mark.label)}</text>'
