@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from fairbench.errors import FairbenchError
 
 if TYPE_CHECKING:
-    from fairbench.dataset import FloatArray, Protected
+    from fairbench.dataset import FloatArray, IntArray, Protected
 
-__all__ = ["Metric", "Undefined"]
+__all__ = ["Metric", "Neighbours", "Undefined"]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What a metric of individual fairness gets in place of a protected attribute.
+
+    Attributes
+    ----------
+    index : (n, k) int
+        For each row the positions of its k nearest rows in scaled features, itself included.
+    """
+
+    index: IntArray
+
+    kind: ClassVar[str] = "individual"
+
+    def rows(self, order: IntArray, /) -> Neighbours:
+        """The same n rows in another order."""
+        import numpy as np
+
+        return Neighbours(np.argsort(order)[self.index[order]])
 
 
 class Metric(Protocol):
@@ -24,6 +46,9 @@ class Metric(Protocol):
         self, prediction: FloatArray, target: FloatArray, protected: Protected, /
     ) -> FloatArray:
         """Values (...) for predictions (..., n), targets (n,), both in the target's units.
+
+        The third argument is the protected attribute on the same rows, or their `Neighbours`
+        for a metric that takes ``individual``.
 
         Raises
         ------

@@ -9,14 +9,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fairbench.errors import RunFolderError
 from fairbench.execute import Outcome
+from fairbench.method import Fold, Part
+from fairbench.metric import Neighbours
 from fairbench.store import Cost, Rows, RunFolder, writing
 
 if TYPE_CHECKING:
     from fairbench.study import Chunk, Plan
 
 __all__ = ["Session"]
+
+HELD_OUT: tuple[Part, ...] = ("validation", "test")
 
 WRITE_EVERY = 5.0
 """Seconds between two writings of the manifest while chunks come in."""
@@ -77,7 +83,14 @@ class Session:
         self.write()  # first of all: it is what marks the folder as this run's
         with writing(self.folder.path):
             for name, data in resolved.datasets.items():
-                rows = Rows(data.targets, data.protected, data.clusters, resolved.splits[name])
+                splits = resolved.splits[name]
+                near = {
+                    (number, part): nearest(Fold(data, split), part)
+                    for number, split in enumerate(splits)
+                    for part in HELD_OUT
+                    if split[part].size
+                }
+                rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
 
     def audit(self, resolved: Plan) -> None:
@@ -149,6 +162,15 @@ class Session:
         with suppress(RunFolderError):
             self._count(self.folder.finished())
             self.write()
+
+
+def nearest(fold: Fold, part: Part, /, count: int = 5) -> Neighbours:
+    """The `count` nearest rows of every row of `part` in scaled features, itself included."""
+    from sklearn.neighbors import NearestNeighbors
+
+    features = fold.features(part)
+    search = NearestNeighbors(n_neighbors=min(count, len(features))).fit(features)
+    return Neighbours(search.kneighbors(features, return_distance=False).astype(np.int64))
 
 
 def _rate(count: int, seconds: float) -> float:

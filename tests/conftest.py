@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 # Before anything loads torch or BLAS, here and in subprocesses: tests share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# dcor, an oracle, would compile itself for most of a minute and write that where the tests are
-# installed; two workers doing so at once have crashed. Its plain form is fast enough.
-os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ from fairbench.analyze.noise import (
 from fairbench.analyze.permutation import (
     permuted,
 )
+from fairbench.analyze.relative import relative_table
 from fairbench.analyze.run import (
     Run,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "paired",
     "permuted",
     "ranking",
+    "relative_table",
     "smallest_detectable",
     "split_ratio",
     "summary_table",

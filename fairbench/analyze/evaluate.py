@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.errors import FairbenchError
+from fairbench.metric import Neighbours
 from fairbench.plugins.descriptions import MetricDescription
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, Protected
     from fairbench.plugins import Component
     from fairbench.plugins.descriptions import Description
+
+    Third = Protected | Neighbours
 
 __all__ = ["evaluate", "group_errors"]
 
@@ -31,6 +34,7 @@ def evaluate(
     protected: Protected,
     metrics: Sequence[Component],
     /,
+    neighbours: Neighbours | None = None,
 ) -> tuple[dict[str, FloatArray], dict[str, str]]:
     """Every metric of every trial on one set of rows, with the reason for every NaN.
 
@@ -44,6 +48,8 @@ def evaluate(
         The attribute on the same n rows.
     metrics
         Components whose description is a `MetricDescription`.
+    neighbours
+        Of the same rows, for metrics that take ``individual``.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def evaluate(
     as its reason: a faulty plugin must not cost the run its other metrics.
     """
     table = np.array(prediction, dtype=np.float64, ndmin=2)
-    rows = _ReadOnly(table, target, protected)
+    rows = _ReadOnly(table, target, protected, neighbours)
     values: dict[str, FloatArray] = {}
     reasons: dict[str, str] = {}
     offers = Counter(component.description.name for component in metrics)
@@ -76,20 +82,29 @@ def evaluate(
 class _ReadOnly:
     """Predictions and targets that a metric can read but not alter under the next one."""
 
-    def __init__(self, prediction: FloatArray, target: FloatArray, protected: Protected) -> None:
+    def __init__(
+        self,
+        prediction: FloatArray,
+        target: FloatArray,
+        protected: Protected,
+        neighbours: Neighbours | None,
+    ) -> None:
         self.finite: NDArray[np.bool_] = np.all(np.isfinite(prediction), axis=-1)
         self.prediction = prediction[self.finite]
         self.target = np.array(target, dtype=np.float64)
         self.protected = protected
+        self.neighbours = neighbours
         for array in (self.prediction, self.target):
             array.flags.writeable = False
 
     def measure(self, component: Component) -> tuple[FloatArray, str]:
         """Values (S,) of one metric, and the reason for its NaN values, if any."""
         values = np.full(len(self.finite), np.nan)
-        reason = _unfit(component.description, self.protected)
-        if not reason and self.finite.any():
-            values[self.finite], reason = self._finite(component)
+        individual = getattr(component.description, "takes", ()) == (Neighbours.kind,)
+        third = self.neighbours if individual else self.protected
+        reason = _unfit(component.description, third)
+        if third is not None and not reason and self.finite.any():
+            values[self.finite], reason = self._finite(component, third)
         if not reason:
             reason = "predictions are missing or not finite: the trial failed or diverged"
         missing = int(np.isnan(values).sum())
@@ -97,7 +112,7 @@ class _ReadOnly:
             reason = f"{missing} of {len(values)} trials: {reason}"
         return values, reason if missing else ""
 
-    def _finite(self, component: Component) -> tuple[FloatArray, str]:
+    def _finite(self, component: Component, third: Third) -> tuple[FloatArray, str]:
         try:
             metric = component.load()
         except Exception as error:
@@ -105,26 +120,26 @@ class _ReadOnly:
         values, reason = [np.empty(0)], ""
         step = max(1, _BLOCK // max(1, len(self.target)))
         for start in range(0, len(self.prediction), step):
-            block, found = self._block(metric, self.prediction[start : start + step])
+            block, found = self._block(metric, self.prediction[start : start + step], third)
             values.append(block)
             reason = reason or found
         return np.concatenate(values), reason
 
-    def _block(self, metric: object, block: FloatArray) -> tuple[FloatArray, str]:
+    def _block(self, metric: object, block: FloatArray, third: Third) -> tuple[FloatArray, str]:
         """Values of a few trials; where a single one is NaN, its own call tells the reason."""
-        values, reason = self._call(metric, block)
+        values, reason = self._call(metric, block, third)
         missing = np.flatnonzero(np.isnan(values))
         if missing.size and not reason:
             first = missing[0]
-            _, reason = self._call(metric, block[first : first + 1])
+            _, reason = self._call(metric, block[first : first + 1], third)
         return values, reason or ("the metric returned NaN" if missing.size else "")
 
-    def _call(self, metric: object, block: FloatArray) -> tuple[FloatArray, str]:
+    def _call(self, metric: object, block: FloatArray, third: Third) -> tuple[FloatArray, str]:
         nothing = np.full(len(block), np.nan)
         try:
             if not callable(metric):
                 return nothing, f"a metric must be callable, not {type(metric).__name__}"
-            values = np.asarray(metric(block, self.target, self.protected), dtype=np.float64)
+            values = np.asarray(metric(block, self.target, third), dtype=np.float64)
         except Exception as error:
             return nothing, _told(error)
         if values.shape != nothing.shape:
@@ -137,10 +152,14 @@ def _told(error: Exception) -> str:
     return error.what if isinstance(error, FairbenchError) else f"{type(error).__name__}: {error}"
 
 
-def _unfit(description: Description, protected: Protected) -> str:
+def _unfit(description: Description, protected: Third | None) -> str:
     """Why this metric cannot be computed with this attribute on these rows, or nothing."""
     if not isinstance(description, MetricDescription):
         return f"{description.name} is a {description.kind}, not a metric"
+    if protected is None:
+        return "this run stored no neighbours of its rows"
+    if isinstance(protected, Neighbours):
+        return ""
     if protected.kind not in description.takes:
         takes = " or ".join(description.takes)
         return f"takes a {takes} attribute, and {protected.name} is {protected.kind}"

@@ -24,6 +24,7 @@ from fairbench.analyze.matched import (
     paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.verdicts import judge, verdicts
 
@@ -154,6 +155,11 @@ class Run(Tables):
         """Hypervolume lost by choosing honestly: see `fairbench.analyze.optimism`."""
         axes = self.axes(error, disparity)
         return optimism(self._fronts_of(axes), axes, self.boxes(error, disparity))
+
+    @once
+    def relative(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """ARFG, ARE and Δm of every trial: see `fairbench.analyze.relative_table`."""
+        return relative_table(self._metrics, self.axes(error, disparity), self.baseline)
 
     @once
     def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.method import Part
+    from fairbench.metric import Neighbours
     from fairbench.plugins import Component
     from fairbench.store import Rows, RunFolder, StoredChunk
 
@@ -90,9 +91,9 @@ def metrics_table(folder: RunFolder, metrics: Sequence[Component], /) -> pd.Data
     """
     names = [metric.description.name for metric in metrics]
     frames = []
-    for columns, status, prediction, target, protected in _predictions(folder):
+    for columns, status, prediction, target, protected, neighbours in _predictions(folder):
         sound = np.flatnonzero(status == "ok")
-        found, reasons = evaluate(prediction[sound], target, protected, metrics)
+        found, reasons = evaluate(prediction[sound], target, protected, metrics, neighbours)
         values = {name: np.full(len(status), np.nan) for name in names}
         text = np.full(len(status), "", dtype=object)
         for name in names:
@@ -114,7 +115,7 @@ def groups_table(folder: RunFolder, /) -> pd.DataFrame:
     target's units; NaN for a group without rows and for a trial without predictions.
     """
     frames = []
-    for columns, _, prediction, target, protected in _predictions(folder):
+    for columns, _, prediction, target, protected, _ in _predictions(folder):
         errors = group_errors(prediction, target, protected)
         frame = columns.iloc[errors["trial"].astype(np.intp)].reset_index(drop=True)
         frames.append(
@@ -131,8 +132,10 @@ def groups_table(folder: RunFolder, /) -> pd.DataFrame:
 
 def _predictions(
     folder: RunFolder,
-) -> Iterator[tuple[pd.DataFrame, np.ndarray, FloatArray, FloatArray, Protected]]:
-    """Per chunk, part, target and attribute: key columns, status, ŷ (S, n), y (n,), A."""
+) -> Iterator[
+    tuple[pd.DataFrame, np.ndarray, FloatArray, FloatArray, Protected, Neighbours | None]
+]:
+    """Per chunk, part, target and attribute: keys, status, ŷ (S, n), y (n,), A and neighbours."""
     rows: dict[str, Rows] = {}
     for chunk in folder.chunks():
         trials = _trial_columns(chunk.meta["trials"])
@@ -155,6 +158,7 @@ def _predictions(
                         prediction[:, :, number],
                         facts.targets[index, number],
                         attribute.rows(index),
+                        facts.neighbours.get((first.split, part)),
                     )
 
 

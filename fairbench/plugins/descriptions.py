@@ -92,7 +92,8 @@ class MetricDescription(Description):
         ``target``, ``target²`` or ``none``.
     takes
         Kinds of protected attribute it accepts through their groups; a continuous attribute
-        comes binned, so that all three is the usual answer.
+        comes binned, so that all three is the usual answer. ``("individual",)`` instead asks
+        for each row's nearest neighbours, see `fairbench.metric.Neighbours`.
     smallest_group
         Rows that every group must have; below that the value is NaN, with the reason.
     """

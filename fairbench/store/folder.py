@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from fairbench.dataset import Protected
 from fairbench.errors import RunFolderError
 from fairbench.method import Trial
+from fairbench.metric import Neighbours
 from fairbench.protocol import Split
 from fairbench.store.atomic import PART, read_json, write_bytes, write_json
 
@@ -35,12 +36,16 @@ _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Rows:
-    """What analysis needs to know of a dataset's rows: everything but the features."""
+    """What analysis needs to know of a dataset's rows: everything but the features.
+
+    `neighbours` holds, by split and part, what `fairbench.metric.Neighbours` holds of its rows.
+    """
 
     targets: FloatArray
     protected: tuple[Protected, ...]
     clusters: IntArray | None
     splits: tuple[Split, ...]
+    neighbours: Mapping[tuple[int, Part], Neighbours] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,13 @@ class RunFolder:
             )
             clusters = arrays.get("clusters")
             splits = tuple(_split(codes) for codes in arrays["splits"])
-            return Rows(arrays["targets"], protected, clusters, splits)
+            neighbours = {
+                (number, part): Neighbours(arrays[key])
+                for number in range(len(splits))
+                for part in _PARTS
+                if (key := f"neighbours.{number}.{part}") in arrays
+            }
+            return Rows(arrays["targets"], protected, clusters, splits, neighbours)
 
     def chunks(self) -> Iterator[StoredChunk]:
         """Every finished chunk, in the order of their keys."""
@@ -218,6 +229,8 @@ class RunFolder:
         if rows.clusters is not None:
             arrays["clusters"] = rows.clusters
         arrays["splits"] = np.stack([_codes(split, len(rows.targets)) for split in rows.splits])
+        for (split, part), neighbours in rows.neighbours.items():
+            arrays[f"neighbours.{split}.{part}"] = neighbours.index
         write_bytes(self.path / "rows" / f"{file}.npz", npz(arrays))
 
     def write_chunk(

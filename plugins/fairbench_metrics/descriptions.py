@@ -291,6 +291,19 @@ def _individual() -> Iterator[MetricDescription]:
     )
 
 
+def _consistency() -> Iterator[MetricDescription]:
+    yield MetricDescription(
+        name="consistency",
+        summary="How alike the predictions of rows are whose features are alike",
+        target="fairbench_metrics.consistency:consistency",
+        citation="Zemel et al. Learning fair representations. ICML 2013",
+        role="disparity",
+        best="high",
+        takes=("individual",),
+        smallest_group=0,
+    )
+
+
 def _ranking() -> Iterator[MetricDescription]:
     for name, pairs in (
         ("ranking-parity", "all pairs of groups"),
@@ -329,6 +342,7 @@ DESCRIPTIONS: tuple[MetricDescription, ...] = (
     *_calibration(),
     *_dependence(),
     *_individual(),
+    *_consistency(),
     *_ranking(),
 )
 """Every metric, errors first."""

@@ -86,7 +86,8 @@ def test_in_workers(executor, study, trouble, tmp_path, capfd):
     assert run.manifest["progress"]["executor"] == executor
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.strip() == "noise on standard output"  # and no word of the executor's own
+    # No word of the executor's own; a chunk that was on a dying worker is begun once more.
+    assert set(err.strip().splitlines()) == {"noise on standard output"}
     assert not active_children()
 
 

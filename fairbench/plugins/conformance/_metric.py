@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from fairbench.dataset import Protected
+from fairbench.metric import Neighbours
 from fairbench.plugins.conformance._base import Conformance
 from fairbench.plugins.registry import load
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fairbench.dataset import FloatArray, ProtectedKind
+
+    Third = Protected | Neighbours
+    Takes = ProtectedKind | Literal["individual"]
 
 __all__ = ["MetricConformance"]
 
@@ -22,13 +28,14 @@ class MetricConformance(Conformance):
     Attributes
     ----------
     takes
-        Kinds of protected attribute to try; of an installed metric, those it describes.
+        Kinds of protected attribute (or ``individual``) to try; of an installed metric, those
+        it describes.
     rows
         Number of rows to try it on, in groups of at least a quarter of them.
     """
 
     kind = "metric"
-    takes: ClassVar[tuple[ProtectedKind, ...]] = ("binary", "categorical", "continuous")
+    takes: ClassVar[tuple[Takes, ...]] = ("binary", "categorical", "continuous")
     rows: ClassVar[int] = 240
 
     def test_gives_one_number_per_trial(self) -> None:
@@ -46,7 +53,7 @@ class MetricConformance(Conformance):
     def test_is_pure(self) -> None:
         metric = self.make()
         for prediction, target, protected in self._cases():
-            inputs = (prediction, target, protected.values, protected.groups)
+            inputs = (prediction, target, *_arrays(protected))
             before = [array.copy() for array in inputs]
             first = np.array(metric(prediction, target, protected))
             second = np.array(metric(prediction, target, protected))
@@ -75,14 +82,14 @@ class MetricConformance(Conformance):
             values = np.asarray(metric(prediction, target, protected))
             assert np.ptp(values) > 0, "very different predictions all have the same value"
 
-    def _cases(self) -> list[tuple[FloatArray, FloatArray, Protected]]:
+    def _cases(self) -> list[tuple[FloatArray, FloatArray, Third]]:
         """Predictions (4, n) from good to bad, targets (n,) and an attribute, per kind."""
         takes = self.takes
         if isinstance(name := type(self).component, str):
             takes = load().find("metric", name).description.takes  # type: ignore[attr-defined]
         return [self._case(kind) for kind in takes]
 
-    def _case(self, kind: ProtectedKind) -> tuple[FloatArray, FloatArray, Protected]:
+    def _case(self, kind: Takes) -> tuple[FloatArray, FloatArray, Third]:
         rng = np.random.default_rng(0)
         labels = ("a", "b", "c") if kind == "categorical" else ("a", "b")
         groups = rng.permutation(np.arange(self.rows) % len(labels)).astype(np.int64)
@@ -91,5 +98,12 @@ class MetricConformance(Conformance):
         # The error's spread and shift grow with the trial, more for one group than another.
         size = np.array([0.25, 0.5, 0.75, 1.25])[:, None]
         error = rng.normal(size=self.rows) * (1.0 + groups) + groups
+        if kind == "individual":
+            near = np.argsort(np.abs(target[:, None] - target), axis=1, kind="stable")[:, :5]
+            return target + size * error, target, Neighbours(near)
         protected = Protected("group", kind, values.astype(np.float64), groups, labels)
         return target + size * error, target, protected
+
+
+def _arrays(third: Third) -> tuple[NDArray[np.generic], ...]:
+    return (third.index,) if isinstance(third, Neighbours) else (third.values, third.groups)
