@@ -32,6 +32,8 @@ class Judgement:
         See `Run.noise`.
     quality
         See `Run.quality`.
+    boxes
+        Where fronts are measured, see `Run.boxes`: ideal and reference point of both losses.
     audits
         See `Run.audits`.
     """
@@ -40,6 +42,7 @@ class Judgement:
     disagreements: pd.DataFrame
     noise: pd.DataFrame
     quality: pd.DataFrame
+    boxes: pd.DataFrame
     audits: pd.DataFrame
 
 
@@ -76,6 +79,7 @@ def judgement(
         disagreements=renamed([disagreements(table) for table in several]),
         noise=renamed([run.noise(*names) for run in runs]),
         quality=renamed([run.quality(*names) for run in runs]),
+        boxes=renamed([_boxes(run, axes) for run in runs]),
         audits=renamed([run.audits() for run in runs]).drop_duplicates(ignore_index=True),
     )
 
@@ -86,6 +90,13 @@ def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
     for dataset, baseline in baselines.items():
         found.setdefault(baseline or "", []).append(dataset)
     return found
+
+
+def _boxes(run: Run, axes: Axes) -> pd.DataFrame:
+    found = run.boxes(axes.error, axes.disparity)
+    columns = ["dataset", "target", "protected", "ideal", "reference"]
+    rows = [(*place, box.ideal, box.reference) for place, box in found.items()]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _ratios(run: Run) -> pd.DataFrame:

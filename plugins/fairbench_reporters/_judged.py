@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fairbench.analyze import Best
     from fairbench.report import Contents, Sheet
 
-__all__ = ["audits", "comparison", "noise", "noise_sentence", "quality", "rules", "verdicts"]
+__all__ = ["audits", "box", "comparison", "noise", "noise_sentence", "quality", "rules", "verdicts"]
 
 _LEVEL = 0.05
 
@@ -119,6 +119,21 @@ def quality(contents: Contents, sheet: Sheet, target: str, protected: str, /) ->
         if own:
             rows.append((method, *(_estimate(own[name]) for name in names)))
     return Cells(header, tuple(rows), numbers=tuple(range(1, 6)))
+
+
+def box(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> str:
+    """Where these fronts are measured: normalisation and reference point, in one sentence."""
+    axes = contents.axes
+    for own in _tuples(_own(contents.judgement.boxes, sheet, target, protected)):
+        (error, disparity), (error_end, disparity_end) = own.ideal, own.reference
+        return (
+            f"Measured, for all methods alike, from {_loss(axes.error, axes.error_best)} "
+            f"{number(error)} to {number(error_end)} and from "
+            f"{_loss(axes.disparity, axes.disparity_best)} {number(disparity)} to "
+            f"{number(disparity_end)}, each scaled to 1: from the least of any trial to the 95th "
+            "percentile, which is the reference point."
+        )
+    return ""
 
 
 def audits(contents: Contents, /) -> Cells:

@@ -42,6 +42,7 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "noise": _records(judged.noise),
         "audits": _records(judged.audits),
         "quality": _records(judged.quality),
+        "boxes": _records(judged.boxes),
         "summary": _records(contents.summary),
         "fronts": _records(fronts[fronts["front"]].drop(columns="front")),
         "averaged_fronts": _records(contents.averages),

@@ -201,6 +201,18 @@ def test_html_embeds_its_data_whole(render, run, made_up):
             assert sorted(errors) == pytest.approx(sorted(own["rmse"]), rel=1e-4)
 
 
+def test_html_says_where_fronts_are_measured(render, small):
+    fronts = small.fronts()
+    text = " ".join(render("html", small).split())
+    for own in fronts.groupby(["target", "protected"]):
+        losses = own[1][["error", "disparity"]]
+        for name in losses:
+            low, high = losses[name].min(), losses[name].quantile(0.95)
+            assert f"{low:.4g} to {high:.4g} " in text or f"{low:.4g} to {high:.4g}, each" in text
+    documents = json.loads(render("json", small))["boxes"]
+    assert len(documents) == fronts.groupby(["dataset", "target", "protected"]).ngroups
+
+
 def test_html_permits_its_own_scripts_alone(render, run):
     metas = [attributes for tag, attributes in Elements(render("html", run)).found if tag == "meta"]
     policy = next(m["content"] for m in metas if m.get("http-equiv") == "Content-Security-Policy")
