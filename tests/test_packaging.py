@@ -140,7 +140,9 @@ def imported():
 def test_what_is_imported_is_declared_and_the_other_way_round():
     project = PROJECT["project"]
     extras = [each for extra in project["optional-dependencies"].values() for each in extra]
-    declared = {name_of(each) for each in [*project["dependencies"], *extras]}
+    listed = [name_of(each) for each in [*project["dependencies"], *extras]]
+    declared = set(listed)
+    assert len(listed) == len(declared)
     # The conformance kit's own; parts of jinja2, pydantic and distributed.
     assert imported() - {"pytest", "markupsafe", "pydantic-core", "dask"} == declared
 
