@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fairbench.errors import RunFolderError, StudyError
-from fairbench.execute import Executor, Job, Limits, Outcome, Shared, cores
+from fairbench.execute import (
+    Executor,
+    Job,
+    Limits,
+    Outcome,
+    Shared,
+    check_interrupt,
+    cores,
+    heeded,
+    held,
+)
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import RunFolder, writing
@@ -103,7 +113,7 @@ def run(
     folder = RunFolder(_place(study, out, description["id"]))
     chunks = list(resolved.chunks())
     chosen = _device(device)
-    with folder.locked():
+    with folder.locked(), heeded():
         _check_same(folder, description)
         done = folder.finished()
         waiting = [chunk for chunk in chunks if chunk.key not in done]
@@ -141,9 +151,11 @@ def _train(
     try:
         with closing(outcomes):
             for outcome in outcomes:
-                session.keep(outcome)
-                registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
-                progress.finished(outcome)
+                with held():
+                    session.keep(outcome)
+                    registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
+                    progress.finished(outcome)
+                check_interrupt()
         session.audit(resolved)
         session.write()
     except BaseException:

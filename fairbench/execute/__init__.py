@@ -1,6 +1,18 @@
 """Where chunks are trained: in this process, in several, or on a cluster."""
 
 from fairbench.execute.executor import Executor, Limits, cores
+from fairbench.execute.interrupt import check_interrupt, heeded, held
 from fairbench.execute.job import Job, Outcome, Shared, carry_out
 
-__all__ = ["Executor", "Job", "Limits", "Outcome", "Shared", "carry_out", "cores"]
+__all__ = [
+    "Executor",
+    "Job",
+    "Limits",
+    "Outcome",
+    "Shared",
+    "carry_out",
+    "check_interrupt",
+    "cores",
+    "heeded",
+    "held",
+]

@@ -28,10 +28,10 @@ from distributed.versions import get_versions
 
 from fairbench.errors import StudyError
 from fairbench.execute.executor import Limits
+from fairbench.execute.interrupt import PATIENCE, check_interrupt, held, starting
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, packed, unpacked
 from fairbench.execute.retry import Died, overdue
 from fairbench.execute.threads import limit_threads
-from fairbench.execute.worker import interrupts_held
 
 __all__ = ["attempt", "connected", "equipped", "threads"]
 
@@ -78,14 +78,14 @@ def connected(scheduler: str, processes: int) -> Iterator[Client]:
     """A client of the scheduler at that address, or of a cluster of so many processes here."""
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        with interrupts_held(), _quiet():  # threads and processes inherit both
+        with starting(), _quiet():  # threads and processes inherit both
             address: str | LocalCluster = scheduler or stack.enter_context(_local(processes))
             client = stack.enter_context(_client(address))
         try:
             yield client
         finally:
             stack.enter_context(_quiet())
-            stack.enter_context(interrupts_held())
+            stack.enter_context(held())
 
 
 def _local(processes: int) -> LocalCluster:
@@ -132,9 +132,10 @@ def threads(client: Client) -> int:
 def equipped(client: Client, shared: Shared) -> Iterator[str]:
     """Check the workers' versions and give them `shared`, under the name that is yielded."""
     client.wait_for_workers(1)
-    _check(client)
     name = f"fairbench-{uuid4().hex}"
-    client.register_plugin(Kit(shared, _versions(get_versions(PACKAGES))), name=name)
+    with held():  # a scheduler in this process complains about messages that are cut off
+        _check(client)
+        client.register_plugin(Kit(shared, _versions(get_versions(PACKAGES))), name=name)
     try:
         yield name
     finally:
@@ -215,9 +216,10 @@ class _Flights:
         future.add_done_callback(self._news.put)
 
     def landed(self) -> Iterator[Outcome | Died]:
-        """Wait for the first news, or for the first deadline; then what has ended by now."""
+        """Wait a while for the first news, or for the first deadline; then what has ended."""
         deadline = min(flight.deadline for flight in self._flights.values())
-        patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+        patience = min(PATIENCE, max(0.0, deadline - time.monotonic()))
+        check_interrupt()
         with suppress(Empty):
             news = self._news.get(timeout=patience)
             while True:

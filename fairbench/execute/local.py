@@ -11,9 +11,10 @@ from multiprocessing.connection import wait
 
 from fairbench.errors import StudyError
 from fairbench.execute.executor import Executor, Limits
+from fairbench.execute.interrupt import PATIENCE, check_interrupt, held
 from fairbench.execute.job import Job, Outcome, Shared
 from fairbench.execute.retry import Died, overdue, try_twice
-from fairbench.execute.worker import Worker, interrupts_held
+from fairbench.execute.worker import Worker
 
 __all__ = ["Local"]
 
@@ -62,7 +63,7 @@ class _Crew:
 
     def dismiss(self) -> None:
         """End all workers at once."""
-        with interrupts_held():
+        with held():
             while self._workers:
                 self._workers.pop().kill()
 
@@ -80,9 +81,10 @@ class _Crew:
                 waiting.popleft()
 
     def _heard(self) -> Iterator[Outcome | Died]:
-        """Wait for the first word of any worker, or for the first deadline."""
+        """Wait a while for the first word of any worker, or for the first deadline."""
         deadline = min(worker.deadline for worker in self._workers)
-        patience = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+        patience = min(PATIENCE, max(0.0, deadline - time.monotonic()))
+        check_interrupt()
         speaking = wait([worker.connection for worker in self._workers], patience)
         for worker in [w for w in self._workers if w.connection in speaking]:
             try:

@@ -8,16 +8,15 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from fairbench.execute.interrupt import starting
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, packed, unpacked
 from fairbench.execute.retry import Died
 from fairbench.execute.threads import limit_threads
 
-__all__ = ["Worker", "interrupts_held"]
+__all__ = ["Worker"]
 
 _READY = b""
 """What a worker says once it has imported what it needs."""
@@ -65,7 +64,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, shared), name="fairbench")
-        with interrupts_held():
+        with starting():
             self._process.start()
         theirs.close()
         self.ready = False
@@ -128,22 +127,3 @@ def _ending(code: int) -> str:
     name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
     memory = "; the system kills so when memory runs out" if name == "SIGKILL" else ""
     return f"it was ended by {name}{memory}"
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends, and keep it from whatever is started within.
-
-    A terminal sends SIGINT to workers too. A blocked signal is inherited by processes and
-    threads, while a handler of their own would be set too late for one that comes during start-up.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # Its first start, which comes with the first worker's, would unblock the signal again.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
