@@ -59,10 +59,20 @@ class Weighting:
     Override `weights` for a rule that weighs (static, dynamic or by gradients), or `objective`
     for one whose objective is a function of the losses (uncertainty, geometric). Heads always
     take the gradient of their own weighted loss.
+
+    Attributes
+    ----------
+    needs
+        What `weights` looks at beside the losses: the Gramian costs a backward pass per task.
+    noisy
+        Whether it draws random numbers.
+    constant
+        Whether the weights depend on the trade-off value alone: they are worked out once.
     """
 
     needs: ClassVar[Needs] = "losses"
     noisy: ClassVar[bool] = False
+    constant: ClassVar[bool] = False
 
     def initial_state(self, tasks: int, /) -> State:
         """Tensors carried from step to step, without gradient."""
@@ -82,6 +92,16 @@ class Weighting:
         """The scalar (...) to minimise, differentiable in `losses` (..., T) and parameters."""
         weights, state = self.weights(step)
         return (weights * losses).sum(-1), state
+
+    def slopes(
+        self, step: Step, /
+    ) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """The gradient of `objective` in closed form, which saves differentiating it.
+
+        Its derivatives in ``step.losses`` (..., T) and in each of ``step.parameters`` (...),
+        by name, and the state for the next step. Optional.
+        """
+        raise NotImplementedError
 
     def trunk_scale(self, step: Step, /) -> Tensor | None:
         """Factors (..., T) on each task's gradient where it enters the trunk, or None for 1.

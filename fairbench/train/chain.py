@@ -8,7 +8,7 @@ their derivatives in place, and no memory is asked for after the first step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -16,9 +16,13 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 
 from fairbench.train.dropout import MaskedDropout
-from fairbench.train.program import Tensors, traced
+from fairbench.train.program import traced
+from fairbench.train.stack import Block, Stack
 
-__all__ = ["Chain", "Layer", "chain_of"]
+__all__ = ["Chain", "Layer", "blocks_of", "chain_of"]
+
+REGISTER = 16
+"""Numbers of single precision in a vector register of the widest common kind."""
 
 Kind = Literal["linear", "relu", "tanh", "sigmoid", "mask"]
 
@@ -80,82 +84,209 @@ def _layer(node: fx.Node, module: nn.Module, prefix: str) -> Layer | None:
     return None if kind is None else Layer(kind)
 
 
-@dataclass
+def blocks_of(layers: Sequence[Layer], shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
+    """The weights that are better stored as (S, in, out), given their shapes (out, in) by name.
+
+    The product that makes a weight's gradient is fastest where its last dimension fills whole
+    vector registers; the number of features often does not, while the layer's width does.
+    """
+    names = [f"{layer.name}.weight" for layer in layers if layer.kind == "linear"]
+    uneven = [n for n in names if shapes[n][-1] % REGISTER and not shapes[n][-2] % REGISTER]
+    return [Block(name, (name,), transposed=True) for name in uneven]
+
+
 class Chain:
-    """A chain of layers over S trials, with the memory of its last forward pass."""
+    """A chain of layers over the trials of one stack, for batches of one size.
 
-    layers: Sequence[Layer]
-    _spaces: dict[tuple[object, ...], Tensor] = field(default_factory=dict)
-    _inputs: list[Tensor] = field(default_factory=list)
+    Parameters
+    ----------
+    stack
+        Where parameters lie, and where their gradients go.
+    rows
+        Rows of a batch.
+    """
 
-    def forward(self, tensors: Tensors, x: Tensor, /) -> Tensor:
+    def __init__(self, layers: Sequence[Layer], stack: Stack, rows: int) -> None:
+        self._steps: list[_Step] = []
+        for layer in layers:
+            if layer.kind == "linear":
+                self._steps.append(_Linear(layer, stack, rows, first=not self._steps))
+            else:
+                fresh = bool(self._steps) and isinstance(self._steps[-1], _Linear)
+                self._steps.append(_STEPS[layer.kind](layer.name, fresh))
+        self._linear = [step for step in self._steps if isinstance(step, _Linear)]
+
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         """Outputs (S, batch, width) for features (S, batch, d), valid until the next call."""
-        self._inputs = []
-        for number, layer in enumerate(self.layers):
-            self._inputs.append(x)
-            x = self._apply(number, layer, tensors, x)
+        for step in self._steps:
+            x = step.forward(x, masks)
         return x
 
-    def _apply(self, number: int, layer: Layer, tensors: Tensors, x: Tensor) -> Tensor:
-        match layer.kind:
-            case "linear":
-                weight = tensors[f"{layer.name}.weight"].mT
-                out = self._space(number, (*x.shape[:2], weight.shape[2]), x)
-                if layer.bias:
-                    bias = tensors[f"{layer.name}.bias"].unsqueeze(1)
-                    return torch.baddbmm(bias, x, weight, out=out)
-                return torch.bmm(x, weight, out=out)
-            case "mask":
-                return torch.mul(x, tensors[f"{layer.name}.mask"], out=self._like(number, x))
-            case "relu":
-                return x.clamp_min_(0) if number else torch.relu(x)
-            case "tanh":
-                return torch.tanh(x, out=self._like(number, x))
-            case "sigmoid":
-                return torch.sigmoid(x, out=self._like(number, x))
+    def backward(self, slope: Tensor, /) -> None:
+        """Write the gradients of the chain's parameters into the stack.
 
-    def backward(
-        self, tensors: Tensors, output: Tensor, slope: Tensor, into: Mapping[str, Tensor], /
-    ) -> None:
-        """Write the gradients of the chain's parameters into `into`, by name.
-
-        `slope` (S, batch, width) is the gradient at `output`, what `forward` returned; it is
-        overwritten.
+        `slope` (S, batch, width) is the gradient at what `forward` returned; it is overwritten.
         """
-        for number in range(len(self.layers) - 1, -1, -1):
-            layer, x = self.layers[number], self._inputs[number]
-            match layer.kind:
-                case "linear":
-                    torch.bmm(slope.mT, x, out=into[f"{layer.name}.weight"])
-                    if layer.bias:
-                        torch.sum(slope, 1, out=into[f"{layer.name}.bias"])
-                    if number:
-                        weight = tensors[f"{layer.name}.weight"]
-                        space = self._space(("slope", number), x.shape, x)
-                        slope = torch.bmm(slope, weight, out=space)
-                case "mask":
-                    slope = slope.mul_(tensors[f"{layer.name}.mask"])
-                case "relu":
-                    slope = torch.ops.aten.threshold_backward.grad_input(
-                        slope, output, 0, grad_input=slope
-                    )
-                case "tanh":
-                    slope = slope.addcmul_(slope, output.square(), value=-1)
-                case "sigmoid":
-                    slope = slope.mul_(output.mul(1 - output))
-            output = x
+        for step in reversed(self._steps):
+            if isinstance(step, _Linear):
+                step.write(slope)
+            slope = step.back(slope)
 
-    def _like(self, key: object, x: Tensor) -> Tensor:
-        return self._space(key, x.shape, x)
+    def rows(self, slopes: Tensor, /) -> Tensor:
+        """The gradient (S, T, P) of each of T tasks in the chain's parameters, side by side.
 
-    def _space(self, key: object, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Memory of that shape, the same at every step."""
-        full = (key, *shape)
-        if full not in self._spaces:
-            self._spaces[full] = like.new_empty(shape)
-        return self._spaces[full]
+        `slopes` (S, T, batch, width) are the tasks' gradients at what `forward` returned; they
+        are overwritten.
+        """
+        lanes, tasks = slopes.shape[:2]
+        size = sum(step.size for step in self._linear)
+        found = slopes.new_empty(lanes, tasks, size)
+        stop = size
+        for step in reversed(self._steps):
+            if isinstance(step, _Linear):
+                step.write_rows(slopes, found[..., stop - step.size : stop])
+                stop -= step.size
+            slopes = step.back(slopes)
+        return found
 
-    def forget(self) -> None:
-        """Give the memory back, for a stack of another size."""
-        self._spaces.clear()
-        self._inputs.clear()
+    def combine(self, weights: Tensor, rows: Tensor, /) -> None:
+        """Write the sum of the tasks' `rows` (S, T, P) with `weights` (S, T) into the stack."""
+        start = 0
+        for slot in [slot for step in self._linear for slot in step.slots]:
+            stop = start + slot[0].numel()
+            here = slot.view(slot.shape[0], 1, -1)
+            torch.bmm(weights.unsqueeze(1), rows[..., start:stop], out=here)
+            start = stop
+
+
+class _Step:
+    """One layer with the memory of its last forward pass.
+
+    Slopes are gradients of one task (S, batch, width) or of several (S, T, batch, width).
+    """
+
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        raise NotImplementedError
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        """The gradient at the layer's input, from that at its output, which is overwritten."""
+        raise NotImplementedError
+
+
+class _Linear(_Step):
+    def __init__(self, layer: Layer, stack: Stack, rows: int, first: bool) -> None:
+        self._first = first
+        names = [f"{layer.name}.weight", *([f"{layer.name}.bias"] if layer.bias else [])]
+        weight = stack.blocks[names[0]]
+        self._transposed = any(b.name == names[0] and b.transposed for b in stack.layout)
+        self._down = weight if self._transposed else weight.mT  # (S, in, out)
+        self._up = self._down.mT
+        self._bias = stack.blocks[names[1]].unsqueeze(1) if layer.bias else None
+        self.slots = [stack.block_slots[name] for name in names]
+        self.size = sum(slot[0].numel() for slot in self.slots)
+        lanes, self._width, out = self._down.shape
+        self._out = weight.new_empty(lanes, rows, out)
+        self._x = self._out
+        self._slopes: dict[torch.Size, Tensor] = {}
+
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        self._x = x
+        if self._bias is None:
+            return torch.bmm(x, self._down, out=self._out)
+        return torch.baddbmm(self._bias, x, self._down, out=self._out)
+
+    def write(self, slope: Tensor, /) -> None:
+        """The gradients of weight and bias into their slots."""
+        self._write(slope, *self.slots)
+
+    def write_rows(self, slopes: Tensor, into: Tensor, /) -> None:
+        """Those of each task into (S, T, size)."""
+        lanes = slopes.shape[0]
+        for task in range(slopes.shape[1]):
+            sizes = [slot[0].numel() for slot in self.slots]
+            parts = torch.split(into[:, task], sizes, dim=-1)
+            views = [p.view(lanes, *s.shape[1:]) for p, s in zip(parts, self.slots, strict=True)]
+            self._write(slopes[:, task], *views)
+
+    def _write(self, slope: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
+        if self._transposed:
+            torch.bmm(self._x.mT, slope, out=weight)
+        else:
+            torch.bmm(slope.mT, self._x, out=weight)
+        if bias is not None:
+            torch.sum(slope, 1, out=bias)
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        if self._first:
+            return slope  # nothing below has parameters
+        if slope.shape not in self._slopes:
+            self._slopes[slope.shape] = slope.new_empty(*slope.shape[:-1], self._width)
+        space = self._slopes[slope.shape]
+        if slope.dim() == 3:
+            return torch.bmm(slope, self._up, out=space)
+        torch.bmm(slope.flatten(1, 2), self._up, out=space.flatten(1, 2))
+        return space
+
+
+class _Activation(_Step):
+    """An element-wise layer; over a `fresh` input, which nobody else needs, it works in place."""
+
+    def __init__(self, name: str, fresh: bool) -> None:
+        self._name, self._fresh = name, fresh
+        self._out = torch.empty(0)
+
+    def _output(self, slope: Tensor) -> Tensor:
+        """What the layer gave, in a shape that goes with `slope`."""
+        return self._out if slope.dim() == 3 else self._out.unsqueeze(1)
+
+
+class _Relu(_Activation):
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        self._out = x.clamp_min_(0) if self._fresh else torch.relu(x)
+        return self._out
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        out = self._output(slope)
+        return torch.ops.aten.threshold_backward.grad_input(slope, out, 0, grad_input=slope)
+
+
+class _Tanh(_Activation):
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        self._out = x.tanh_() if self._fresh else torch.tanh(x)
+        return self._out
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        return slope.addcmul_(slope, self._output(slope).square(), value=-1)
+
+
+class _Sigmoid(_Activation):
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        self._out = x.sigmoid_() if self._fresh else torch.sigmoid(x)
+        return self._out
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        out = self._output(slope)
+        return slope.mul_(out * (1 - out))
+
+
+class _Mask(_Activation):
+    """Dropout: `_out` is the mask."""
+
+    _space: Tensor | None = None
+
+    def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
+        self._out = masks[f"{self._name}.mask"]
+        if self._space is None:
+            self._space = torch.empty_like(self._out)
+        return torch.mul(x, self._out, out=self._space)
+
+    def back(self, slope: Tensor, /) -> Tensor:
+        return slope.mul_(self._output(slope))
+
+
+_STEPS: Mapping[Kind, type[_Step]] = {
+    "relu": _Relu,
+    "tanh": _Tanh,
+    "sigmoid": _Sigmoid,
+    "mask": _Mask,
+}

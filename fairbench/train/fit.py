@@ -14,8 +14,8 @@ from fairbench.seeds import derive, dropout_seed
 from fairbench.train.batch import epoch_batches, orders_of
 from fairbench.train.dropout import mask_draws, noise_draws
 from fairbench.train.losses import row_losses
-from fairbench.train.optimizer import carry_over, clip_lanes, make_optimizer, rate
-from fairbench.train.rules import LEARNED, Rules
+from fairbench.train.optimizer import Optimizer, clip_lanes, rate
+from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup
 from fairbench.train.stack import Stack
 from fairbench.train.update import Gradients
@@ -110,9 +110,10 @@ class _Run:
         }
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         tradeoff = torch.tensor(values, dtype=setup.dtype, device=device)
-        stack = Stack.of({**start.parameters, **own}, start.buffers)
-        self.gradients = Gradients(setup, setup.net(), Rules(setup), stack, state, tradeoff)
-        self.optimizer = make_optimizer(stack, self.training)
+        stack = Stack.of({**start.parameters, **own}, start.buffers, setup.blocks(start.parameters))
+        self.gradients = Gradients(setup, stack, state, tradeoff)
+        factors = [setup.method.rate_factor(trial.value) for trial in trials]
+        self.optimizer = Optimizer(stack, self.training, factors)
         self.best = Weights.copied(stack)
         self.best_loss = torch.full_like(tradeoff, float("inf"))
         self.waited = torch.zeros_like(tradeoff)
@@ -126,8 +127,7 @@ class _Run:
 
     def epoch(self, epoch: int) -> None:
         """Train one epoch, then stop the trials that diverged or no longer improve."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.training, epoch)
+        lr = rate(self.training, epoch)
         total = torch.zeros(
             len(self.alive), self.setup.terms, dtype=self.setup.dtype, device=self.setup.device
         )
@@ -137,34 +137,26 @@ class _Run:
         planned = self.training.epochs * len(self.sizes)
         for number, (size, (x, table)) in enumerate(zip(self.sizes, batches, strict=False)):
             progress = (epoch * len(self.sizes) + number) / planned
-            total += self.step(x, table, progress) * size
+            total.add_(self.step(x, table, progress, lr), alpha=size)
         mean = total / sum(self.sizes)
         at = np.flatnonzero(self.finite[self.alive])
         trials = np.asarray(self.alive)[at]
         self.losses[trials, epoch] = mean.cpu().numpy()[at]
         self.epochs[trials] += 1
         self.steps[trials] += len(self.sizes)
-        with torch.no_grad():
-            state = self.gradients.rules.epoch_end(mean, self.gradients.state)
-            self.gradients.state = state
+        self.gradients.epoch_end(mean)
         self.mark_diverged(mean)
         self.stop(self.exhausted())
 
-    def step(self, x: Tensor, table: Tensor, progress: float) -> Tensor:
+    def step(self, x: Tensor, table: Tensor, progress: float, lr: float) -> Tensor:
         """One optimiser step on features and table (S, batch, ...); losses (S, T)."""
-        stack = self.gradients.stack
-        rows = x.shape[1]
         masks = self.masks.next() if self.setup.masks else {}
-        tensors = {
-            **stack.parameters,
-            **stack.buffers,
-            **{name: mask[:, :rows] for name, mask in masks.items()},
-        }
+        masks = {name: mask[:, : x.shape[1]] for name, mask in masks.items()}
         noise = self.noise.next()["noise"] if self.setup.weighting.noisy else None
-        losses = self.gradients(tensors, x, table, progress, noise)
+        losses = self.gradients(x, table, masks, progress, noise)
         if self.training.clip_norm is not None:
-            clip_lanes(stack, self.training.clip_norm)
-        self.optimizer.step()
+            clip_lanes(self.gradients.stack, self.training.clip_norm)
+        self.optimizer.step(lr)
         return losses
 
     def mark_diverged(self, losses: Tensor) -> None:
@@ -209,13 +201,9 @@ class _Run:
         self.alive = [self.alive[i] for i in index]
         if not self.alive:
             return
-        old, gradients = self.gradients.stack, self.gradients
-        gradients.stack = old.kept(staying)
-        gradients.state = {name: tensor[staying] for name, tensor in gradients.state.items()}
-        gradients.tradeoff = gradients.tradeoff[staying]
-        optimizer = make_optimizer(gradients.stack, self.training)
-        carry_over(self.optimizer, optimizer, lambda flat: old.kept_flat(flat, staying))
-        self.optimizer = optimizer
+        stack = self.gradients.stack.kept(staying)
+        self.gradients.keep(stack, staying)
+        self.optimizer = self.optimizer.kept(stack, staying)
         self.streams = self.streams[staying]
         self.masks.keep(index)
         self.noise.keep(index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 from fairbench.model import Task
 from fairbench.train.batch import Batch
 
-__all__ = ["row_losses", "sloped_losses", "task_losses"]
+__all__ = ["ClosedLosses", "row_losses", "task_losses"]
 
 
 def row_losses(task: Task, output: Tensor, column: Tensor, /) -> Tensor:
@@ -35,45 +36,59 @@ def task_losses(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Bat
     )
 
 
-def sloped_losses(
-    tasks: Sequence[Task], output: Tensor, columns: Tensor, /
-) -> tuple[Tensor, Tensor]:
-    """`task_losses` (S, T) in closed form, with the gradient of each at its own outputs.
+class ClosedLosses:
+    """`task_losses` of a stack in closed form, with their gradients at the outputs.
 
-    Parameters
-    ----------
-    output, columns
-        (S, batch, widths): outputs of all heads side by side, and what they should be.
-
-    Returns
-    -------
-    losses : (S, T)
-    slopes : (S, batch, widths)
-        In the columns of task t the gradient of loss t.
+    Outputs and columns (S, batch, widths) of all tasks lie side by side.
     """
-    residual = output - columns
-    slopes = torch.empty_like(residual)
-    losses = []
-    start, rows = 0, output.shape[1]
-    for task in tasks:
-        here = (..., slice(start, start + task.width))
-        start += task.width
-        slope = slopes[here]
-        match task.kind:
-            case "regression":
-                gap = residual[here]
-                losses.append(gap.square().mean((1, 2)))
-                torch.mul(gap, 2 / (rows * task.width), out=slope)
-            case "binary":
+
+    def __init__(self, tasks: Sequence[Task], like: Tensor, /) -> None:
+        self._tasks, self._like = tasks, like
+        self._factors: dict[int, tuple[Tensor, Tensor]] = {}
+        starts = accumulate((task.width for task in tasks), initial=0)
+        self._columns = [
+            (task, slice(start, start + task.width))
+            for task, start in zip(tasks, starts, strict=False)
+        ]
+
+    def __call__(self, output: Tensor, columns: Tensor, /) -> tuple[Tensor, Tensor]:
+        """Losses (S, T), and residuals (S, batch, widths): what was said less what is true."""
+        residual = output - columns
+        terms = residual.square()
+        for task, at in self._columns:
+            here = (..., at)
+            if task.kind == "binary":
                 logit, truth = output[here], columns[here]
-                # log(1 + e^x) − x·z, which is exact for large |x| as well
-                row = torch.addcmul(
-                    torch.logaddexp(logit, logit.new_zeros(())), logit, truth, value=-1
-                )
-                losses.append(row.mean((1, 2)))
-                slope.copy_(torch.sigmoid(logit).sub_(truth).div_(rows * task.width))
-            case "categorical":
+                # log(1 + e^x) - x·z, which is exact for large |x| as well
+                row = torch.addcmul(logit, logit, truth, value=-1).sub_(F.logsigmoid(logit))
+                terms[here] = row
+                torch.sub(torch.sigmoid(logit), truth, out=residual[here])
+            elif task.kind == "categorical":
                 log_share = F.log_softmax(output[here], dim=-1)
-                losses.append(-(columns[here] * log_share).sum((1, 2)) / rows)
-                slope.copy_(log_share.exp().sub_(columns[here]).div_(rows))
-    return torch.stack(losses, dim=-1), slopes
+                torch.mul(columns[here], log_share.neg(), out=terms[here])
+                torch.sub(log_share.exp(), columns[here], out=residual[here])
+        _, means = self._of(output.shape[1])
+        return terms.sum(1) @ means, residual
+
+    def at_outputs(self, residual: Tensor, weights: Tensor, /) -> Tensor:
+        """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
+        slopes, _ = self._of(residual.shape[1])
+        return residual * (weights @ slopes).unsqueeze(1)
+
+    def each_at_outputs(self, residual: Tensor, /) -> Tensor:
+        """The gradient (S, T, batch, widths) of each loss."""
+        slopes, _ = self._of(residual.shape[1])
+        return residual.unsqueeze(1) * slopes.unsqueeze(1)
+
+    def _of(self, rows: int) -> tuple[Tensor, Tensor]:
+        """For batches of so many rows, (T, widths) from a residual to each loss's gradient, and
+        (widths, T) from terms summed over rows to the losses."""
+        if rows not in self._factors:
+            slopes = self._like.new_zeros(len(self._tasks), self._columns[-1][1].stop)
+            means = torch.zeros_like(slopes)
+            for number, (task, at) in enumerate(self._columns):
+                share = 1 / rows if task.kind == "categorical" else 1 / (rows * task.width)
+                means[number, at] = share
+                slopes[number, at] = 2 * share if task.kind == "regression" else share
+            self._factors[rows] = slopes, means.T.contiguous()
+        return self._factors[rows]

@@ -1,7 +1,8 @@
-"""The network of a stack during training: forward, and backward in two halves.
+"""The network of a stack during training: forward, and backward from the outputs.
 
 Outputs of all heads lie side by side in one tensor (S, batch, widths), in the order of the
-tasks. Backward stops at the trunk's representation, where a weighting may step in.
+tasks. A weighting may have the representation between trunk and heads see another gradient than
+the heads do, or ask for each task's own gradient in the trunk.
 """
 
 from __future__ import annotations
@@ -13,71 +14,111 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairbench.train.chain import Chain, Layer
+from fairbench.train.chain import Chain, Layer, blocks_of
+from fairbench.train.stack import Block, Stack
 
 if TYPE_CHECKING:
     from fairbench.train.program import Forward, Tensors
 
 __all__ = ["ByAutograd", "ByHand", "Net"]
 
-Slots = Mapping[str, Tensor]
-"""Where gradients are written, by parameter name."""
-
 
 class Net(ABC):
     """A forward pass that remembers what its backward pass needs."""
 
     @abstractmethod
-    def forward(self, tensors: Tensors, x: Tensor, /) -> Tensor:
+    def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
         """Outputs (S, batch, widths) of all heads in training mode."""
 
     @abstractmethod
-    def through_heads(self, at_outputs: Tensor, into: Slots | None, /) -> Tensor:
-        """Gradient at the representation (S, batch, h), for a gradient at the outputs.
+    def backward(self, at_outputs: Tensor, at_trunk: Tensor | None = None, /) -> None:
+        """Write all gradients into the stack, for a gradient (S, batch, widths) at the outputs.
 
-        Writes the gradients of the heads' parameters where `into` is given.
+        Where `at_trunk` is given, the heads get `at_outputs` and the trunk gets `at_trunk`.
         """
 
     @abstractmethod
-    def through_trunk(self, at_hidden: Tensor, into: Slots, /) -> None:
-        """Write the gradients of the trunk's parameters; may overwrite `at_hidden`."""
+    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
+        """The gradient (S, T, P) of each task in the trunk's parameters.
+
+        `at_outputs` (S, T, batch, widths) are the tasks' gradients at the outputs.
+        """
+
+    @abstractmethod
+    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+        """Write all gradients: the heads' for `at_outputs`, the trunk's from its rows.
+
+        The trunk gets the sum of `rows` (S, T, P) with `weights` (S, T).
+        """
 
 
 class ByHand(Net):
     """A trunk that is a chain of known layers, and linear heads."""
 
-    def __init__(self, trunk: Sequence[Layer], heads: Mapping[str, int], /) -> None:
-        self._trunk = Chain(trunk)
-        self._names, self._widths = list(heads), list(heads.values())
-        self._tensors: Tensors = {}
-        self._hidden = self._weight = torch.empty(0)
-        self._lanes = 0
+    def __init__(self, trunk: Sequence[Layer], heads: Sequence[str], /) -> None:
+        self._trunk, self._heads = trunk, heads
+        self._passes: dict[int, _Pass] = {}
+        self._stack: Stack | None = None
 
-    def forward(self, tensors: Tensors, x: Tensor, /) -> Tensor:
-        if x.shape[0] != self._lanes:
-            self._trunk.forget()
-            self._lanes = x.shape[0]
-        with torch.no_grad():
-            self._tensors = tensors
-            self._hidden = self._trunk.forward(tensors, x)
-            self._weight = torch.cat([tensors[f"heads.{n}.weight"] for n in self._names], dim=1)
-            bias = torch.cat([tensors[f"heads.{n}.bias"] for n in self._names], dim=1)
-            return torch.baddbmm(bias.unsqueeze(1), self._hidden, self._weight.mT)
+    def blocks(self, shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
+        """How parameters should lie in memory, given their shapes for one trial by name."""
+        joint = [
+            Block(f"heads.{part}", tuple(f"heads.{name}.{part}" for name in self._heads))
+            for part in ("weight", "bias")
+        ]
+        return [*joint, *blocks_of(self._trunk, shapes)]
 
-    def through_heads(self, at_outputs: Tensor, into: Slots | None, /) -> Tensor:
-        if into is not None:
-            weights = torch.bmm(at_outputs.mT, self._hidden)
-            biases = at_outputs.sum(1)
-            start = 0
-            for name, width in zip(self._names, self._widths, strict=True):
-                into[f"heads.{name}.weight"].copy_(weights[:, start : start + width])
-                into[f"heads.{name}.bias"].copy_(biases[:, start : start + width])
-                start += width
-        return torch.bmm(at_outputs, self._weight)
+    def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
+        if stack is not self._stack:
+            self._stack, self._passes = stack, {}
+        rows = x.shape[1]
+        if rows not in self._passes:
+            self._passes[rows] = _Pass(self._trunk, stack, rows)
+        self._now = self._passes[rows]
+        return self._now.forward(x, masks)
 
-    def through_trunk(self, at_hidden: Tensor, into: Slots, /) -> None:
-        with torch.no_grad():
-            self._trunk.backward(self._tensors, self._hidden, at_hidden, into)
+    def backward(self, at_outputs: Tensor, at_trunk: Tensor | None = None, /) -> None:
+        self._now.write_heads(at_outputs)
+        slope = at_outputs if at_trunk is None else at_trunk
+        self._now.trunk.backward(self._now.at_hidden(slope))
+
+    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
+        return self._now.trunk.rows(self._now.at_hidden(at_outputs))
+
+    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+        self._now.write_heads(at_outputs)
+        self._now.trunk.combine(weights, rows)
+
+
+class _Pass:
+    """Trunk and heads over one stack, for batches of one size."""
+
+    def __init__(self, trunk: Sequence[Layer], stack: Stack, rows: int) -> None:
+        self.trunk = Chain(trunk, stack, rows)
+        self._weight, self._bias = stack.blocks["heads.weight"], stack.blocks["heads.bias"]
+        self._weight_slot = stack.block_slots["heads.weight"]
+        self._bias_slot = stack.block_slots["heads.bias"]
+        self._out = self._weight.new_empty(stack.lanes, rows, self._weight.shape[1])
+        self._slope = self._weight.new_empty(stack.lanes, rows, self._weight.shape[2])
+        self._hidden = torch.empty(0)
+
+    def forward(self, x: Tensor, masks: Tensors) -> Tensor:
+        """Outputs (S, batch, widths), valid until the next call."""
+        self._hidden = self.trunk.forward(x, masks)
+        bias = self._bias.unsqueeze(1)
+        return torch.baddbmm(bias, self._hidden, self._weight.mT, out=self._out)
+
+    def write_heads(self, at_outputs: Tensor) -> None:
+        """The gradients of the heads' parameters into their slots."""
+        torch.bmm(at_outputs.mT, self._hidden, out=self._weight_slot)
+        torch.sum(at_outputs, 1, out=self._bias_slot)
+
+    def at_hidden(self, at_outputs: Tensor) -> Tensor:
+        """The gradient (S, ..., batch, h) at the representation, from that at the outputs."""
+        if at_outputs.dim() == 3:
+            return torch.bmm(at_outputs, self._weight, out=self._slope)
+        wide = torch.bmm(at_outputs.flatten(1, 2), self._weight)
+        return wide.view(*at_outputs.shape[:-1], -1)
 
 
 class ByAutograd(Net):
@@ -85,11 +126,11 @@ class ByAutograd(Net):
 
     def __init__(self, trunk: Forward, heads: Mapping[str, Forward], /) -> None:
         self._trunk, self._heads = trunk, heads
-        self._tensors: Tensors = {}
         self._hidden = self._entry = self._outputs = torch.empty(0)
 
-    def forward(self, tensors: Tensors, x: Tensor, /) -> Tensor:
-        self._tensors = tensors
+    def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
+        tensors = {**stack.parameters, **stack.buffers, **masks}
+        self._stack = stack
         self._hidden = self._trunk(tensors, x, True)
         self._entry = self._hidden.detach().requires_grad_()
         self._outputs = torch.cat(
@@ -97,29 +138,67 @@ class ByAutograd(Net):
         )
         return self._outputs.detach()
 
-    def through_heads(self, at_outputs: Tensor, into: Slots | None, /) -> Tensor:
-        names = [name for name in into or () if name.startswith("heads.")]
-        sources = [self._entry, *(self._tensors[name] for name in names)]
-        at_hidden, *found = _pulled(self._outputs, sources, at_outputs)
+    def backward(self, at_outputs: Tensor, at_trunk: Tensor | None = None, /) -> None:
+        at_hidden = self._write_heads(at_outputs)
+        if at_trunk is not None:
+            at_hidden = self._at_hidden(at_trunk)
+        for slot, gradient in zip(self._trunk_slots(), self._pulled(at_hidden), strict=True):
+            _put(slot, gradient)
+
+    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
+        slots = self._trunk_slots()
+        rows = []
+        for slopes in at_outputs.unbind(1):
+            found = self._pulled(self._at_hidden(slopes))
+            whole = [
+                torch.zeros_like(slot) if gradient is None else gradient
+                for slot, gradient in zip(slots, found, strict=True)
+            ]
+            rows.append(torch.cat([gradient.flatten(1) for gradient in whole], dim=1))
+        return torch.stack(rows, dim=1)
+
+    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+        self._write_heads(at_outputs)
+        total = torch.bmm(weights.unsqueeze(1), rows).squeeze(1)
+        slots = self._trunk_slots()
+        parts = torch.split(total, [slot[0].numel() for slot in slots], dim=1)
+        for slot, part in zip(slots, parts, strict=True):
+            slot.copy_(part.view_as(slot))
+
+    def _names(self, prefix: str) -> list[str]:
+        return [name for name in self._stack.parameters if name.startswith(prefix)]
+
+    def _trunk_slots(self) -> list[Tensor]:
+        return [self._stack.slots[name] for name in self._names("trunk.")]
+
+    def _pulled(self, at_hidden: Tensor) -> Sequence[Tensor | None]:
+        sources = [self._stack.parameters[name] for name in self._names("trunk.")]
+        return _gradients(self._hidden, sources, at_hidden)
+
+    def _at_hidden(self, at_outputs: Tensor) -> Tensor:
+        (found,) = _gradients(self._outputs, [self._entry], at_outputs)
+        return torch.zeros_like(self._entry) if found is None else found
+
+    def _write_heads(self, at_outputs: Tensor) -> Tensor:
+        """The heads' gradients into their slots; returns that at the representation."""
+        names = self._names("heads.")
+        sources = [self._entry, *(self._stack.parameters[name] for name in names)]
+        at_hidden, *found = _gradients(self._outputs, sources, at_outputs)
         for name, gradient in zip(names, found, strict=True):
-            _put(into or {}, name, gradient)
+            _put(self._stack.slots[name], gradient)
         return torch.zeros_like(self._entry) if at_hidden is None else at_hidden
 
-    def through_trunk(self, at_hidden: Tensor, into: Slots, /) -> None:
-        names = [name for name in into if name.startswith("trunk.")]
-        found = _pulled(self._hidden, [self._tensors[name] for name in names], at_hidden)
-        for name, gradient in zip(names, found, strict=True):
-            _put(into, name, gradient)
 
-
-def _pulled(output: Tensor, sources: Sequence[Tensor], slope: Tensor) -> Sequence[Tensor | None]:
+def _gradients(
+    output: Tensor, sources: Sequence[Tensor], slope: Tensor
+) -> Sequence[Tensor | None]:
     if not output.requires_grad or not sources:
         return [None] * len(sources)
     return torch.autograd.grad(output, sources, slope, retain_graph=True, allow_unused=True)
 
 
-def _put(into: Slots, name: str, gradient: Tensor | None) -> None:
+def _put(slot: Tensor, gradient: Tensor | None) -> None:
     if gradient is None:
-        into[name].zero_()
+        slot.zero_()
     else:
-        into[name].copy_(gradient)
+        slot.copy_(gradient)

@@ -90,6 +90,13 @@ class NetworkMethod(Method):
         """
         return task_losses(tasks, outputs, batch)
 
+    def rate_factor(self, value: float | None, /) -> float:
+        """What the learning rate of a trial with this trade-off value is multiplied by.
+
+        Lets a method's trade-off be, or act on, the learning rate; by default 1.
+        """
+        return 1.0
+
     def build(self, fold: Fold, tasks: Sequence[Task], /) -> nn.Module:
         """A freshly initialised model for one trial, drawn from torch's global generator."""
         from fairbench.plugins import load

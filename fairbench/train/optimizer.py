@@ -1,52 +1,133 @@
-"""Optimisers over the flat buffer of a stack: torch's own, on one long vector."""
+"""Optimisers over the flat buffer of a stack: torch's own functions, on long vectors.
+
+All of them are element-wise, so that one call serves every trial of one learning rate. Trials
+with rates of their own get a call for each rate, on the parts that belong to it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from fairbench.method import Training
 from fairbench.train.stack import Stack
 
-__all__ = ["carry_over", "clip_lanes", "make_optimizer", "rate"]
+__all__ = ["Optimizer", "clip_lanes", "rate"]
 
+BETAS = (0.9, 0.999)
 EPS = 1e-8
 
 
-def make_optimizer(stack: Stack, training: Training, /) -> torch.optim.Optimizer:
-    """The optimiser `training` names, over all trials at once: each is element-wise."""
-    parameters = [stack.flat]
-    match training.optimizer:
-        case "adam":
-            return torch.optim.Adam(
-                parameters, training.lr, weight_decay=training.weight_decay, fused=True
-            )
-        case "adamw":
-            return torch.optim.AdamW(
-                parameters, training.lr, weight_decay=training.weight_decay, fused=True
-            )
-        case "sgd":
-            return torch.optim.SGD(
-                parameters,
-                training.lr,
-                momentum=training.momentum,
-                weight_decay=training.weight_decay,
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one call updates: views of parameters, gradients and moments of one learning rate."""
+
+    factor: float
+    parameters: list[Tensor]
+    gradients: list[Tensor]
+    first: list[Tensor]
+    second: list[Tensor]
+    steps: list[Tensor]
+
+
+class Optimizer:
+    """The optimiser that `training` names, with its moments.
+
+    Parameters
+    ----------
+    factors
+        Each trial's learning rate as a multiple of that of `training`.
+    moments : (2, S · P), optional
+        First and second moment estimates (momentum, for sgd) to go on with.
+    steps
+        Steps already taken.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        training: Training,
+        factors: Sequence[float],
+        moments: Tensor | None = None,
+        steps: int = 0,
+    ) -> None:
+        self._stack, self._training, self._factors = stack, training, list(factors)
+        self._moments = torch.zeros_like(stack.grad).repeat(2, 1) if moments is None else moments
+        self._taken = steps
+        self._parts = [self._part(start, stop) for start, stop in _runs(self._factors)]
+
+    def _part(self, start: int, stop: int) -> _Part:
+        flats = [self._stack.flat, self._stack.grad, *self._moments]
+        if stop - start == self._stack.lanes:
+            views = [[flat] for flat in flats]
+        else:
+            views = [
+                [view[start:stop].reshape(-1) for view in self._stack.cut(flat)] for flat in flats
+            ]
+        count = torch.tensor(float(self._taken), device=self._stack.flat.device)
+        steps = [count.clone() for _ in views[0]]
+        return _Part(self._factors[start], *views, steps)
+
+    @torch.no_grad()
+    def step(self, rate: float, /) -> None:
+        """Update all parameters at this learning rate times each trial's factor."""
+        self._taken += 1
+        decay = self._training.weight_decay
+        for part in self._parts:
+            lr = rate * part.factor
+            if self._training.optimizer == "sgd":
+                sgd(
+                    part.parameters,
+                    part.gradients,
+                    [*part.first],
+                    fused=True,
+                    weight_decay=decay,
+                    momentum=self._training.momentum,
+                    lr=lr,
+                    dampening=0.0,
+                    nesterov=False,
+                    maximize=False,
+                )
+                continue
+            update = adam if self._training.optimizer == "adam" else adamw
+            update(
+                part.parameters,
+                part.gradients,
+                part.first,
+                part.second,
+                [],
+                part.steps,
                 fused=True,
+                amsgrad=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                lr=lr,
+                weight_decay=decay,
+                eps=EPS,
+                maximize=False,
             )
 
+    def kept(self, stack: Stack, index: Tensor, /) -> Optimizer:
+        """One for the smaller `stack` of the trials of `index`, which goes on where this is."""
+        moments = [
+            torch.cat([view[index].reshape(-1) for view in self._stack.cut(flat)])
+            for flat in self._moments
+        ]
+        factors = [self._factors[i] for i in index.tolist()]
+        return Optimizer(stack, self._training, factors, torch.stack(moments), self._taken)
 
-def carry_over(
-    old: torch.optim.Optimizer, new: torch.optim.Optimizer, pick: Callable[[Tensor], Tensor], /
-) -> None:
-    """Hand the moments of `old` on to `new`, each reduced by `pick` to the trials that stay."""
-    (source,), (target,) = old.param_groups[0]["params"], new.param_groups[0]["params"]
-    new.state[target] = {
-        name: pick(value) if torch.is_tensor(value) and value.shape == source.shape else value
-        for name, value in old.state[source].items()
-    }
+
+def _runs(values: Sequence[float]) -> list[tuple[int, int]]:
+    """Where equal neighbours begin and end."""
+    starts = [i for i, value in enumerate(values) if i == 0 or value != values[i - 1]]
+    return list(zip(starts, [*starts[1:], len(values)], strict=True))
 
 
 def rate(training: Training, epoch: int, /) -> float:
@@ -64,5 +145,5 @@ def rate(training: Training, epoch: int, /) -> float:
 def clip_lanes(stack: Stack, largest: float, /) -> None:
     """Scale each trial's gradient down to Euclidean norm `largest` where it is longer."""
     factor = (largest / (stack.lane_norms() + 1e-6)).clamp(max=1.0)
-    for slot in stack.slots.values():
+    for slot in stack.block_slots.values():
         slot.mul_(factor.view(-1, *[1] * (slot.dim() - 1)))

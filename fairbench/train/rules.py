@@ -49,13 +49,27 @@ class Rules:
         )
         return found
 
-    def objective(self, losses: Tensor, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
-        """Objective (S,) and next state."""
-        rule = self._setup.weighting.objective
-        found: tuple[Tensor, dict[str, Tensor]] = self._call(
-            "objective", lambda x, f: _plain(rule(x, Step(**f))), losses, fields
-        )
-        return found
+    def slopes(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+        """Gradients of the objective in the losses (S, T) and in its own parameters (S, ...) by
+        name, and the next state."""
+        weighting = self._setup.weighting
+        if type(weighting).slopes is not Weighting.slopes:
+            with torch.no_grad():
+                closed: tuple[Tensor, dict[str, Tensor], dict[str, Tensor]] = self._call(
+                    "slopes", lambda f: _plain(weighting.slopes(Step(**f))), fields
+                )
+            return closed
+        leaf = fields["losses"].clone().requires_grad_()
+        own = {name: t.detach().requires_grad_() for name, t in fields["parameters"].items()}
+        with torch.enable_grad():
+            total, state = self._call(
+                "objective",
+                lambda x, f: _plain(weighting.objective(x, Step(**f))),
+                leaf,
+                {**fields, "parameters": own},
+            )
+        weights, *found = torch.autograd.grad(total.sum(), [leaf, *own.values()])
+        return weights, dict(zip(own, found, strict=True)), state
 
     def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights (S, T) and next state."""
@@ -89,5 +103,6 @@ class Rules:
         return self._lifted[name](*arguments)
 
 
-def _plain(result: tuple[Tensor, Mapping[str, Tensor]]) -> tuple[Tensor, dict[str, Tensor]]:
-    return result[0], dict(result[1])
+def _plain(result: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With dicts for all mappings, as vmap wants them."""
+    return tuple(dict(part) if isinstance(part, Mapping) else part for part in result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +21,7 @@ from fairbench.train.program import (
     looped_forward,
     mapped_forward,
 )
-from fairbench.train.stack import stack_modules
+from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
     from fairbench.method import Trial, Work
@@ -69,18 +68,17 @@ class Setup:
     terms: int
     notes: list[str] = field(default_factory=list)
 
-    @cached_property
-    def column_task(self) -> Tensor:
-        """For each column of the outputs the number of its task."""
-        numbers = [number for number, task in enumerate(self.tasks) for _ in range(task.width)]
-        return torch.tensor(numbers, device=self.device)
-
     def net(self) -> Net:
         """The network in training, with a memory of its own."""
         if self.network.chain is not None:
-            widths = {task.name: task.width for task in self.tasks}
-            return ByHand(self.network.chain, widths)
+            return ByHand(self.network.chain, [task.name for task in self.tasks])
         return ByAutograd(self.network.trunk, self.network.heads)
+
+    def blocks(self, parameters: Mapping[str, Tensor], /) -> list[Block]:
+        """How parameters (S, ...) should lie in memory."""
+        net = self.net()
+        shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
+        return net.blocks(shapes) if isinstance(net, ByHand) else []
 
     def initial(self, trials: Sequence[Trial], /) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Parameters and buffers (S, ...) of freshly initialised trials."""

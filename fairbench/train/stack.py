@@ -4,12 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Stack", "stack_modules"]
+__all__ = ["Block", "Stack", "stack_modules"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Parameters that are stored as one tensor, so that one product serves them all.
+
+    Parameters
+    ----------
+    name
+        Of the block.
+    members
+        Names of its parameters, (S, rows, ...) each: they lie one below the other.
+    transposed
+        Whether a single matrix (S, out, in) is stored as (S, in, out).
+    """
+
+    name: str
+    members: tuple[str, ...]
+    transposed: bool = False
+
+    def joined(self, parameters: Mapping[str, Tensor], /) -> Tensor:
+        """The block's own tensor, of parameters by name."""
+        whole = torch.cat([parameters[name].detach() for name in self.members], dim=1)
+        return whole.mT if self.transposed else whole
+
+    def parts(self, whole: Tensor, sizes: Sequence[int], /) -> Sequence[Tensor]:
+        """The members, as views of the block's own tensor."""
+        return [whole.mT] if self.transposed else torch.split(whole, sizes, dim=1)
 
 
 @dataclass
@@ -19,12 +46,15 @@ class Stack:
     Attributes
     ----------
     flat : (S · P,)
-        All parameters, one after the other, each with its trials side by side.
+        All parameters, one block after the other, each with its trials side by side.
     grad : (S · P,)
         Their gradients, likewise.
     parameters
-        Views (S, ...) of `flat` by name; leaves of the autograd graph whose ``grad`` are views
-        of `grad`.
+        Views (S, ...) of `flat` by name; leaves of the autograd graph.
+    slots
+        Views (S, ...) of `grad` by parameter name.
+    blocks, block_slots
+        Views (S, ...) of `flat` and `grad` by the name of the block, as they are stored.
     buffers
         Tensors (S, ...) by name, such as running statistics.
     """
@@ -32,61 +62,75 @@ class Stack:
     flat: Tensor
     grad: Tensor
     parameters: dict[str, Tensor]
+    slots: dict[str, Tensor]
+    blocks: dict[str, Tensor]
+    block_slots: dict[str, Tensor]
     buffers: dict[str, Tensor]
+    layout: Sequence[Block]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], /) -> Stack:
-        """Lay `parameters` (S, ...) out in one buffer; `buffers` are taken over."""
-        flat = torch.cat([tensor.detach().reshape(-1) for tensor in parameters.values()])
-        grad = torch.zeros_like(flat)
-        views: dict[str, Tensor] = {}
-        start = 0
-        for name, tensor in parameters.items():
-            stop = start + tensor.numel()
-            view = flat[start:stop].view(tensor.shape).detach().requires_grad_()
-            view.grad = grad[start:stop].view(tensor.shape)
-            views[name] = view
-            start = stop
-        flat.requires_grad_()
-        flat.grad = grad
-        return cls(flat, grad, views, dict(buffers))
+    def of(
+        cls,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        blocks: Sequence[Block] = (),
+        /,
+    ) -> Stack:
+        """Lay `parameters` (S, ...) out in one buffer; `buffers` are taken over.
+
+        Parameters that no block names are blocks of their own.
+        """
+        named = {name for block in blocks for name in block.members}
+        layout = [*blocks, *(Block(name, (name,)) for name in parameters if name not in named)]
+        whole = [block.joined(parameters) for block in layout]
+        flat = torch.cat([tensor.reshape(-1) for tensor in whole])
+        stack = cls(flat, torch.zeros_like(flat), {}, {}, {}, {}, dict(buffers), layout)
+        shapes = [tensor.shape for tensor in whole]
+        for block, values, slots in zip(
+            layout, _cut(flat, shapes), _cut(stack.grad, shapes), strict=True
+        ):
+            stack.blocks[block.name], stack.block_slots[block.name] = values, slots
+            sizes = [parameters[name].shape[1] for name in block.members]
+            for name, value, slot in zip(
+                block.members, block.parts(values, sizes), block.parts(slots, sizes), strict=True
+            ):
+                stack.parameters[name] = value.detach().requires_grad_()
+                stack.slots[name] = slot
+        return stack
 
     @property
     def lanes(self) -> int:
         """Number of trials S."""
-        return next(iter(self.parameters.values())).shape[0]
-
-    @cached_property
-    def slots(self) -> dict[str, Tensor]:
-        """Views (S, ...) of `grad` by parameter name."""
-        return {name: t.grad for name, t in self.parameters.items() if t.grad is not None}
+        return next(iter(self.blocks.values())).shape[0]
 
     def kept(self, index: Tensor, /) -> Stack:
         """A stack of the trials of `index` only."""
         return Stack.of(
             {name: tensor.detach()[index] for name, tensor in self.parameters.items()},
             {name: tensor[index] for name, tensor in self.buffers.items()},
+            self.layout,
         )
 
-    def kept_flat(self, flat: Tensor, index: Tensor, /) -> Tensor:
-        """Of a tensor laid out like `flat` (a moment estimate), the part of those trials."""
-        pieces, start = [], 0
-        for tensor in self.parameters.values():
-            stop = start + tensor.numel()
-            pieces.append(flat[start:stop].view(tensor.shape)[index].reshape(-1))
-            start = stop
-        return torch.cat(pieces)
+    def cut(self, flat: Tensor, /) -> list[Tensor]:
+        """A tensor laid out like `flat` (a moment estimate) as views (S, ...) by block."""
+        return _cut(flat, [tensor.shape for tensor in self.blocks.values()])
 
     def lane_norms(self) -> Tensor:
         """Euclidean norm (S,) of each trial's whole gradient."""
-        parts = [torch.linalg.vector_norm(slot.flatten(1), dim=1) for slot in self.slots.values()]
+        slots = self.block_slots.values()
+        parts = [torch.linalg.vector_norm(slot.flatten(1), dim=1) for slot in slots]
         norms: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
         return norms
 
     def finite(self) -> Tensor:
         """Which trials (S,) have only finite parameters."""
-        sums = [tensor.detach().flatten(1).sum(1) for tensor in self.parameters.values()]
+        sums = [tensor.flatten(1).sum(1) for tensor in self.blocks.values()]
         return torch.isfinite(torch.stack(sums)).all(0)
+
+
+def _cut(flat: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    pieces = torch.split(flat, [shape.numel() for shape in shapes])
+    return [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
 
 def stack_modules(modules: Sequence[nn.Module], /) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

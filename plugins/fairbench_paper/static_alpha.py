@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ GRIDS = {
 @dataclass(frozen=True)
 class FixedSum(Weighting):
     """Weight `w` for each of the first T − 1 losses and 5 − `w` for the last, or reversed."""
+
+    constant: ClassVar[bool] = True
 
     reverse: bool
 
