@@ -102,6 +102,9 @@ class Training:
         Precision of parameters and data.
     scale_targets
         Whether networks learn targets standardised on training rows, or in their own units.
+    memory
+        About how many MiB the networks of one chunk may take at once; a chunk that would take
+        more is trained in several stacks, one after the other.
     """
 
     epochs: Annotated[int, Ge(1)] = 50
@@ -117,6 +120,7 @@ class Training:
     chain: Annotated[int, Ge(1)] = 1
     dtype: Literal["float32", "float64"] = "float32"
     scale_targets: bool = True
+    memory: Annotated[int, Ge(1)] = 1024
 
 
 @dataclass(frozen=True)

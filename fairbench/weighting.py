@@ -93,9 +93,7 @@ class Weighting:
         weights, state = self.weights(step)
         return (weights * losses).sum(-1), state
 
-    def slopes(
-        self, step: Step, /
-    ) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
+    def slopes(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
         """The gradient of `objective` in closed form, which saves differentiating it.
 
         Its derivatives in ``step.losses`` (..., T) and in each of ``step.parameters`` (...),

@@ -19,10 +19,13 @@ from fairbench.train.dropout import MaskedDropout
 from fairbench.train.program import traced
 from fairbench.train.stack import Block, Stack
 
-__all__ = ["Chain", "Layer", "blocks_of", "chain_of"]
+__all__ = ["Chain", "Layer", "Rows", "blocks_of", "chain_of"]
 
 REGISTER = 16
 """Numbers of single precision in a vector register of the widest common kind."""
+
+Rows = list[list[Tensor]]
+"""For each parameter, in the stack's order, the gradient (S, ...) of each task."""
 
 Kind = Literal["linear", "relu", "tanh", "sigmoid", "mask"]
 
@@ -132,44 +135,37 @@ class Chain:
                 step.write(slope)
             slope = step.back(slope)
 
-    def rows(self, slopes: Tensor, /) -> Tensor:
-        """The gradient (S, T, P) of each of T tasks in the chain's parameters, side by side.
+    def rows(self, slopes: Sequence[Tensor], /) -> Rows:
+        """The gradients of each of T tasks in the chain's parameters, valid until the next call.
 
-        `slopes` (S, T, batch, width) are the tasks' gradients at what `forward` returned; they
-        are overwritten.
+        `slopes` (S, batch, width) are the tasks' gradients at what `forward` returned; they are
+        overwritten.
         """
-        lanes, tasks = slopes.shape[:2]
-        size = sum(step.size for step in self._linear)
-        found = slopes.new_empty(lanes, tasks, size)
-        stop = size
+        found: Rows = []
+        slopes = [*slopes]
         for step in reversed(self._steps):
             if isinstance(step, _Linear):
-                step.write_rows(slopes, found[..., stop - step.size : stop])
-                stop -= step.size
-            slopes = step.back(slopes)
+                found = [*step.rows(slopes), *found]
+            slopes = [step.back(slope, task) for task, slope in enumerate(slopes)]
         return found
 
-    def combine(self, weights: Tensor, rows: Tensor, /) -> None:
-        """Write the sum of the tasks' `rows` (S, T, P) with `weights` (S, T) into the stack."""
-        start = 0
-        for slot in [slot for step in self._linear for slot in step.slots]:
-            stop = start + slot[0].numel()
-            here = slot.view(slot.shape[0], 1, -1)
-            torch.bmm(weights.unsqueeze(1), rows[..., start:stop], out=here)
-            start = stop
+    @property
+    def slots(self) -> list[Tensor]:
+        """Where the stack keeps the gradients of the chain's parameters, in the order of rows."""
+        return [slot for step in self._linear for slot in step.slots]
 
 
 class _Step:
-    """One layer with the memory of its last forward pass.
-
-    Slopes are gradients of one task (S, batch, width) or of several (S, T, batch, width).
-    """
+    """One layer with the memory of its last forward pass."""
 
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         raise NotImplementedError
 
-    def back(self, slope: Tensor, /) -> Tensor:
-        """The gradient at the layer's input, from that at its output, which is overwritten."""
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
+        """The gradient at the layer's input, from that at its output, which is overwritten.
+
+        Tasks have memory of their own.
+        """
         raise NotImplementedError
 
 
@@ -183,11 +179,11 @@ class _Linear(_Step):
         self._up = self._down.mT
         self._bias = stack.blocks[names[1]].unsqueeze(1) if layer.bias else None
         self.slots = [stack.block_slots[name] for name in names]
-        self.size = sum(slot[0].numel() for slot in self.slots)
         lanes, self._width, out = self._down.shape
         self._out = weight.new_empty(lanes, rows, out)
         self._x = self._out
-        self._slopes: dict[torch.Size, Tensor] = {}
+        self._slopes: list[Tensor] = []
+        self._rows: Rows = []
 
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         self._x = x
@@ -197,35 +193,30 @@ class _Linear(_Step):
 
     def write(self, slope: Tensor, /) -> None:
         """The gradients of weight and bias into their slots."""
-        self._write(slope, *self.slots)
+        self._write(slope, self.slots)
 
-    def write_rows(self, slopes: Tensor, into: Tensor, /) -> None:
-        """Those of each task into (S, T, size)."""
-        lanes = slopes.shape[0]
-        for task in range(slopes.shape[1]):
-            sizes = [slot[0].numel() for slot in self.slots]
-            parts = torch.split(into[:, task], sizes, dim=-1)
-            views = [p.view(lanes, *s.shape[1:]) for p, s in zip(parts, self.slots, strict=True)]
-            self._write(slopes[:, task], *views)
+    def rows(self, slopes: Sequence[Tensor], /) -> Rows:
+        """Those of each task, for weight and bias."""
+        while len(self._rows) < len(slopes):
+            self._rows.append([torch.empty_like(slot) for slot in self.slots])
+        for slope, into in zip(slopes, self._rows, strict=True):
+            self._write(slope, into)
+        return [list(tasks) for tasks in zip(*self._rows, strict=True)]
 
-    def _write(self, slope: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
+    def _write(self, slope: Tensor, into: Sequence[Tensor]) -> None:
         if self._transposed:
-            torch.bmm(self._x.mT, slope, out=weight)
+            torch.bmm(self._x.mT, slope, out=into[0])
         else:
-            torch.bmm(slope.mT, self._x, out=weight)
-        if bias is not None:
-            torch.sum(slope, 1, out=bias)
+            torch.bmm(slope.mT, self._x, out=into[0])
+        if self._bias is not None:
+            torch.sum(slope, 1, out=into[1])
 
-    def back(self, slope: Tensor, /) -> Tensor:
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
         if self._first:
             return slope  # nothing below has parameters
-        if slope.shape not in self._slopes:
-            self._slopes[slope.shape] = slope.new_empty(*slope.shape[:-1], self._width)
-        space = self._slopes[slope.shape]
-        if slope.dim() == 3:
-            return torch.bmm(slope, self._up, out=space)
-        torch.bmm(slope.flatten(1, 2), self._up, out=space.flatten(1, 2))
-        return space
+        while len(self._slopes) <= task:
+            self._slopes.append(slope.new_empty(*slope.shape[:-1], self._width))
+        return torch.bmm(slope, self._up, out=self._slopes[task])
 
 
 class _Activation(_Step):
@@ -235,19 +226,16 @@ class _Activation(_Step):
         self._name, self._fresh = name, fresh
         self._out = torch.empty(0)
 
-    def _output(self, slope: Tensor) -> Tensor:
-        """What the layer gave, in a shape that goes with `slope`."""
-        return self._out if slope.dim() == 3 else self._out.unsqueeze(1)
-
 
 class _Relu(_Activation):
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         self._out = x.clamp_min_(0) if self._fresh else torch.relu(x)
         return self._out
 
-    def back(self, slope: Tensor, /) -> Tensor:
-        out = self._output(slope)
-        return torch.ops.aten.threshold_backward.grad_input(slope, out, 0, grad_input=slope)
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
+        threshold_backward = torch.ops.aten.threshold_backward.grad_input
+        below: Tensor = threshold_backward(slope, self._out, 0, grad_input=slope)
+        return below
 
 
 class _Tanh(_Activation):
@@ -255,8 +243,8 @@ class _Tanh(_Activation):
         self._out = x.tanh_() if self._fresh else torch.tanh(x)
         return self._out
 
-    def back(self, slope: Tensor, /) -> Tensor:
-        return slope.addcmul_(slope, self._output(slope).square(), value=-1)
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
+        return slope.addcmul_(slope, self._out.square(), value=-1)
 
 
 class _Sigmoid(_Activation):
@@ -264,9 +252,8 @@ class _Sigmoid(_Activation):
         self._out = x.sigmoid_() if self._fresh else torch.sigmoid(x)
         return self._out
 
-    def back(self, slope: Tensor, /) -> Tensor:
-        out = self._output(slope)
-        return slope.mul_(out * (1 - out))
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
+        return slope.mul_(self._out * (1 - self._out))
 
 
 class _Mask(_Activation):
@@ -280,11 +267,11 @@ class _Mask(_Activation):
             self._space = torch.empty_like(self._out)
         return torch.mul(x, self._out, out=self._space)
 
-    def back(self, slope: Tensor, /) -> Tensor:
-        return slope.mul_(self._output(slope))
+    def back(self, slope: Tensor, task: int = 0, /) -> Tensor:
+        return slope.mul_(self._out)
 
 
-_STEPS: Mapping[Kind, type[_Step]] = {
+_STEPS: Mapping[Kind, type[_Activation]] = {
     "relu": _Relu,
     "tanh": _Tanh,
     "sigmoid": _Sigmoid,

@@ -13,6 +13,7 @@ from fairbench.errors import StudyError
 from fairbench.method import Prediction, Trained, Trial, Work
 from fairbench.train.batch import Rows
 from fairbench.train.fit import Fitted, Weights, fit
+from fairbench.train.memory import stacks_of
 from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup, prepare
 
@@ -37,6 +38,16 @@ def train_chunk(method: NetworkMethod, work: Work, /) -> Trained:
     setup = prepare(method, work)
     chains = _chains(work.trials, work.training.chain)
     predictions: dict[Trial, Prediction] = {}
+    steps = 0
+    for part in stacks_of(chains, setup.footprint, work.training.memory * 2**20):
+        steps += _train_stack(setup, part, predictions)
+    return Trained([predictions[trial] for trial in work.trials], steps, setup.notes)
+
+
+def _train_stack(
+    setup: Setup, chains: Sequence[Sequence[Trial]], predictions: dict[Trial, Prediction]
+) -> int:
+    """Train chains side by side into `predictions`; the number of steps that took."""
     start = Weights(*setup.initial([chain[0] for chain in chains]))
     steps = 0
     for stage in range(max(map(len, chains))):
@@ -47,7 +58,7 @@ def train_chunk(method: NetworkMethod, work: Work, /) -> Trained:
         predictions |= dict(zip(trials, _predictions(setup, fitted), strict=True))
         going_on = [at for at, i in enumerate(lanes) if len(chains[i]) > stage + 1]
         start = _next_start(fitted, going_on)
-    return Trained([predictions[trial] for trial in work.trials], steps, setup.notes)
+    return steps
 
 
 def _chains(trials: Sequence[Trial], length: int) -> list[list[Trial]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +20,13 @@ __all__ = [
     "probed",
 ]
 
-Draw = Callable[[torch.Size, torch.Generator], Tensor]
+Draw = Callable[[Sequence[int], np.random.Generator], np.ndarray]
 
 AHEAD = 32
 """Steps whose masks are drawn at once."""
+
+LEVELS = 1 << 16
+"""A mask's entries are drawn with 16 bits each."""
 
 
 class MaskedDropout(nn.Module):
@@ -77,17 +82,20 @@ def probed(
 class Draws:
     """Random numbers of S trials, each from its own generator, `AHEAD` steps at a time.
 
-    What a trial draws depends on its own seed and step alone, not on its neighbours.
+    What a trial draws depends on its own seed and step alone, not on its neighbours nor on the
+    device: numbers are drawn on the CPU.
 
     Attributes
     ----------
     shapes
-        By name, the shape one trial draws at one step and the function that draws
+        By name, the shape one trial draws at one step and the function that draws an array
         (steps, *shape) from a generator.
     """
 
     shapes: Mapping[str, tuple[Draw, torch.Size]]
-    generators: list[torch.Generator]
+    generators: list[np.random.Generator]
+    dtype: torch.dtype
+    device: torch.device
     _drawn: dict[str, Tensor] = field(default_factory=dict)
     _step: int = 0
 
@@ -95,37 +103,46 @@ class Draws:
         """The draws (S, ...) of the next step by name."""
         at = self._step % AHEAD
         if at == 0:
-            self._drawn = {
-                name: torch.stack([draw(torch.Size((AHEAD, *shape)), g) for g in self.generators])
-                for name, (draw, shape) in self.shapes.items()
-            }
+            self._drawn = {name: self._stacked(*how) for name, how in self.shapes.items()}
         self._step += 1
-        return {name: drawn[:, at] for name, drawn in self._drawn.items()}
+        return {name: drawn[at] for name, drawn in self._drawn.items()}
+
+    def _stacked(self, draw: Draw, shape: torch.Size) -> Tensor:
+        """Draws (AHEAD, S, ...): what one step needs lies together."""
+        drawn = torch.empty(AHEAD, len(self.generators), *shape, dtype=self.dtype)
+        into = drawn.numpy()
+        for lane, generator in enumerate(self.generators):
+            into[:, lane] = draw((AHEAD, *shape), generator)
+        return drawn.to(self.device)
 
     def keep(self, index: Sequence[int], /) -> None:
         """Go on with the trials of `index` only."""
         self.generators = [self.generators[i] for i in index]
-        self._drawn = {name: drawn[list(index)] for name, drawn in self._drawn.items()}
+        self._drawn = {name: drawn[:, list(index)] for name, drawn in self._drawn.items()}
 
 
 def mask_draws(
-    shapes: MaskShapes,
-    seeds: Sequence[int],
-    dtype: torch.dtype,
-    device: torch.device,
-    /,
+    shapes: MaskShapes, seeds: Sequence[int], dtype: torch.dtype, device: torch.device, /
 ) -> Draws:
-    """Draws of dropout masks, whose kept entries are 1/(1−p)."""
+    """Draws of dropout masks, whose kept entries are 1/(1-p), for p in steps of 2⁻¹⁶."""
+    single = dtype == torch.float32
+    named = {name: (_dropping(p, single), shape) for name, (p, shape) in shapes.items()}
+    return Draws(named, [generator_of(seed) for seed in seeds], dtype, device)
 
-    def drawing(p: float) -> Draw:
-        def draw(shape: torch.Size, generator: torch.Generator) -> Tensor:
-            kept = (torch.rand(shape, generator=generator) >= p).to(device=device, dtype=dtype)
-            return kept / (1 - p) if p < 1 else kept
 
-        return draw
+def _dropping(p: float, single: bool) -> Draw:
+    threshold = round(p * LEVELS)
+    share = (LEVELS - threshold) / LEVELS
+    scale = (np.float32 if single else np.float64)(1 / share if share else 0)
 
-    named = {name: (drawing(p), shape) for name, (p, shape) in shapes.items()}
-    return Draws(named, [generator_of(seed) for seed in seeds])
+    def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
+        count = math.prod(shape)
+        # A whole word is drawn as fast as a quarter of it.
+        words = generator.integers(2**64, size=-(-count // 4), dtype=np.uint64)
+        numbers = words.astype("<u8", copy=False).view("<u2")[:count].reshape(shape)
+        return (numbers >= threshold) * scale
+
+    return draw
 
 
 def noise_draws(
@@ -133,12 +150,13 @@ def noise_draws(
 ) -> Draws:
     """Draws ``noise`` of standard normal numbers (terms,)."""
 
-    def draw(shape: torch.Size, generator: torch.Generator) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64).to(device, dtype)
+    def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
+        return generator.standard_normal(tuple(shape))
 
-    return Draws({"noise": (draw, torch.Size((terms,)))}, [generator_of(seed) for seed in seeds])
+    generators = [generator_of(seed) for seed in seeds]
+    return Draws({"noise": (draw, torch.Size((terms,)))}, generators, dtype, device)
 
 
-def generator_of(seed: int, /) -> torch.Generator:
-    """A generator on the CPU, whose numbers are the same whatever the training device."""
-    return torch.Generator().manual_seed(seed)
+def generator_of(seed: int, /) -> np.random.Generator:
+    """A fast generator, of which numpy keeps the stream from version to version."""
+    return np.random.Generator(np.random.SFC64(seed))

@@ -40,10 +40,15 @@ class ClosedLosses:
     """`task_losses` of a stack in closed form, with their gradients at the outputs.
 
     Outputs and columns (S, batch, widths) of all tasks lie side by side.
+
+    Parameters
+    ----------
+    scales : (S, T)
+        What each task's loss is multiplied by.
     """
 
-    def __init__(self, tasks: Sequence[Task], like: Tensor, /) -> None:
-        self._tasks, self._like = tasks, like
+    def __init__(self, tasks: Sequence[Task], scales: Tensor, /) -> None:
+        self._tasks, self._scales = tasks, scales
         self._factors: dict[int, tuple[Tensor, Tensor]] = {}
         starts = accumulate((task.width for task in tasks), initial=0)
         self._columns = [
@@ -68,23 +73,27 @@ class ClosedLosses:
                 torch.mul(columns[here], log_share.neg(), out=terms[here])
                 torch.sub(log_share.exp(), columns[here], out=residual[here])
         _, means = self._of(output.shape[1])
-        return terms.sum(1) @ means, residual
+        return (terms.sum(1) @ means).mul_(self._scales), residual
 
     def at_outputs(self, residual: Tensor, weights: Tensor, /) -> Tensor:
         """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
         slopes, _ = self._of(residual.shape[1])
-        return residual * (weights @ slopes).unsqueeze(1)
+        return residual * ((weights * self._scales) @ slopes).unsqueeze(1)
 
-    def each_at_outputs(self, residual: Tensor, /) -> Tensor:
-        """The gradient (S, T, batch, widths) of each loss."""
+    def each_at_outputs(self, residual: Tensor, /) -> list[Tensor]:
+        """The gradient (S, batch, widths) of each loss."""
         slopes, _ = self._of(residual.shape[1])
-        return residual.unsqueeze(1) * slopes.unsqueeze(1)
+        scaled = self._scales.unsqueeze(-1) * slopes
+        return [residual * each.unsqueeze(1) for each in scaled.unbind(1)]
 
     def _of(self, rows: int) -> tuple[Tensor, Tensor]:
-        """For batches of so many rows, (T, widths) from a residual to each loss's gradient, and
-        (widths, T) from terms summed over rows to the losses."""
+        """What depends on the number of rows alone.
+
+        (T, widths) lead from a residual to each loss's gradient, and (widths, T) from terms
+        summed over rows to the losses.
+        """
         if rows not in self._factors:
-            slopes = self._like.new_zeros(len(self._tasks), self._columns[-1][1].stop)
+            slopes = self._scales.new_zeros(len(self._tasks), self._columns[-1][1].stop)
             means = torch.zeros_like(slopes)
             for number, (task, at) in enumerate(self._columns):
                 share = 1 / rows if task.kind == "categorical" else 1 / (rows * task.width)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairbench.train.chain import Chain, Layer, blocks_of
+from fairbench.train.chain import Chain, Layer, Rows, blocks_of
 from fairbench.train.stack import Block, Stack
 
 if TYPE_CHECKING:
     from fairbench.train.program import Forward, Tensors
 
-__all__ = ["ByAutograd", "ByHand", "Net"]
+__all__ = ["ByAutograd", "ByHand", "Net", "gramian"]
 
 
 class Net(ABC):
@@ -38,18 +38,51 @@ class Net(ABC):
         """
 
     @abstractmethod
-    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
-        """The gradient (S, T, P) of each task in the trunk's parameters.
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+        """Each task's gradient in the trunk's parameters, valid until the next call.
 
-        `at_outputs` (S, T, batch, widths) are the tasks' gradients at the outputs.
+        `at_outputs` are the tasks' gradients (S, batch, widths) at the outputs.
         """
 
     @abstractmethod
-    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
         """Write all gradients: the heads' for `at_outputs`, the trunk's from its rows.
 
-        The trunk gets the sum of `rows` (S, T, P) with `weights` (S, T).
+        The trunk gets the sum of the tasks' `rows` with `weights` (S, T).
         """
+
+
+def gramian(rows: Rows, /) -> Tensor:
+    """Inner products (S, T, T) of the tasks' gradients, summed over parameters."""
+    tasks = range(len(rows[0]))
+    flat = [[gradient.flatten(1) for gradient in parameter] for parameter in rows]
+    found = {
+        (i, j): torch.stack([_inner(each[i], each[j]) for each in flat]).sum(0)
+        for i in tasks
+        for j in tasks
+        if i <= j
+    }
+    return torch.stack(
+        [torch.stack([found[min(i, j), max(i, j)] for j in tasks], dim=-1) for i in tasks], dim=-2
+    )
+
+
+def _inner(left: Tensor, right: Tensor) -> Tensor:
+    found: Tensor = (
+        torch.linalg.vector_norm(left, dim=1).square()  # several times faster
+        if left is right
+        else torch.linalg.vecdot(left, right)
+    )
+    return found
+
+
+def _combine(rows: Rows, weights: Tensor, slots: Sequence[Tensor]) -> None:
+    """Write the sum of the tasks' rows with `weights` (S, T) into `slots`."""
+    for each, slot in zip(rows, slots, strict=True):
+        columns = weights.view(*weights.shape, *[1] * (slot.dim() - 1)).unbind(1)
+        torch.mul(each[0], columns[0], out=slot)
+        for gradient, weight in zip(each[1:], columns[1:], strict=True):
+            slot.addcmul_(gradient, weight)
 
 
 class ByHand(Net):
@@ -82,12 +115,14 @@ class ByHand(Net):
         slope = at_outputs if at_trunk is None else at_trunk
         self._now.trunk.backward(self._now.at_hidden(slope))
 
-    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
-        return self._now.trunk.rows(self._now.at_hidden(at_outputs))
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+        return self._now.trunk.rows(
+            [self._now.at_hidden(slope, task) for task, slope in enumerate(at_outputs)]
+        )
 
-    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
         self._now.write_heads(at_outputs)
-        self._now.trunk.combine(weights, rows)
+        _combine(rows, weights, self._now.trunk.slots)
 
 
 class _Pass:
@@ -99,7 +134,7 @@ class _Pass:
         self._weight_slot = stack.block_slots["heads.weight"]
         self._bias_slot = stack.block_slots["heads.bias"]
         self._out = self._weight.new_empty(stack.lanes, rows, self._weight.shape[1])
-        self._slope = self._weight.new_empty(stack.lanes, rows, self._weight.shape[2])
+        self._slopes: list[Tensor] = []
         self._hidden = torch.empty(0)
 
     def forward(self, x: Tensor, masks: Tensors) -> Tensor:
@@ -113,12 +148,11 @@ class _Pass:
         torch.bmm(at_outputs.mT, self._hidden, out=self._weight_slot)
         torch.sum(at_outputs, 1, out=self._bias_slot)
 
-    def at_hidden(self, at_outputs: Tensor) -> Tensor:
-        """The gradient (S, ..., batch, h) at the representation, from that at the outputs."""
-        if at_outputs.dim() == 3:
-            return torch.bmm(at_outputs, self._weight, out=self._slope)
-        wide = torch.bmm(at_outputs.flatten(1, 2), self._weight)
-        return wide.view(*at_outputs.shape[:-1], -1)
+    def at_hidden(self, at_outputs: Tensor, task: int = 0) -> Tensor:
+        """The gradient (S, batch, h) at the representation, from that at the outputs."""
+        while len(self._slopes) <= task:
+            self._slopes.append(torch.empty_like(self._hidden))
+        return torch.bmm(at_outputs, self._weight, out=self._slopes[task])
 
 
 class ByAutograd(Net):
@@ -145,25 +179,16 @@ class ByAutograd(Net):
         for slot, gradient in zip(self._trunk_slots(), self._pulled(at_hidden), strict=True):
             _put(slot, gradient)
 
-    def trunk_rows(self, at_outputs: Tensor, /) -> Tensor:
-        slots = self._trunk_slots()
-        rows = []
-        for slopes in at_outputs.unbind(1):
-            found = self._pulled(self._at_hidden(slopes))
-            whole = [
-                torch.zeros_like(slot) if gradient is None else gradient
-                for slot, gradient in zip(slots, found, strict=True)
-            ]
-            rows.append(torch.cat([gradient.flatten(1) for gradient in whole], dim=1))
-        return torch.stack(rows, dim=1)
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+        tasks = [self._pulled(self._at_hidden(slope)) for slope in at_outputs]
+        return [
+            [torch.zeros_like(slot) if found is None else found for found in each]
+            for slot, each in zip(self._trunk_slots(), zip(*tasks, strict=True), strict=True)
+        ]
 
-    def backward_rows(self, at_outputs: Tensor, rows: Tensor, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
         self._write_heads(at_outputs)
-        total = torch.bmm(weights.unsqueeze(1), rows).squeeze(1)
-        slots = self._trunk_slots()
-        parts = torch.split(total, [slot[0].numel() for slot in slots], dim=1)
-        for slot, part in zip(slots, parts, strict=True):
-            slot.copy_(part.view_as(slot))
+        _combine(rows, weights, self._trunk_slots())
 
     def _names(self, prefix: str) -> list[str]:
         return [name for name in self._stack.parameters if name.startswith(prefix)]
@@ -189,9 +214,7 @@ class ByAutograd(Net):
         return torch.zeros_like(self._entry) if at_hidden is None else at_hidden
 
 
-def _gradients(
-    output: Tensor, sources: Sequence[Tensor], slope: Tensor
-) -> Sequence[Tensor | None]:
+def _gradients(output: Tensor, sources: Sequence[Tensor], slope: Tensor) -> Sequence[Tensor | None]:
     if not output.requires_grad or not sources:
         return [None] * len(sources)
     return torch.autograd.grad(output, sources, slope, retain_graph=True, allow_unused=True)

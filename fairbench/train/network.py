@@ -86,9 +86,17 @@ class NetworkMethod(Method):
         """Losses (T,) of one step that the weighting combines; by default one per task.
 
         May return a second value, signals (T,) by name, that the weighting wants to see. See
-        `Batch` for how the same code can serve a stack of trials.
+        `Batch` for how the same code can serve a stack of trials. A method that only multiplies
+        the default losses says so in `loss_scales`, which keeps their closed form.
         """
-        return task_losses(tasks, outputs, batch)
+        return task_losses(tasks, outputs, batch) * self.loss_scales(tasks, tradeoff)
+
+    def loss_scales(self, tasks: Sequence[Task], tradeoff: Tensor, /) -> Tensor:
+        """What the default loss of each task (..., T) is multiplied by; by default 1.
+
+        `tradeoff` (...) holds trade-off values.
+        """
+        return tradeoff.new_ones(*tradeoff.shape, len(tasks))
 
     def rate_factor(self, value: float | None, /) -> float:
         """What the learning rate of a trial with this trade-off value is multiplied by.

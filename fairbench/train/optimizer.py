@@ -66,14 +66,14 @@ class Optimizer:
     def _part(self, start: int, stop: int) -> _Part:
         flats = [self._stack.flat, self._stack.grad, *self._moments]
         if stop - start == self._stack.lanes:
-            views = [[flat] for flat in flats]
+            parameters, gradients, first, second = ([flat] for flat in flats)
         else:
-            views = [
+            parameters, gradients, first, second = (
                 [view[start:stop].reshape(-1) for view in self._stack.cut(flat)] for flat in flats
-            ]
+            )
         count = torch.tensor(float(self._taken), device=self._stack.flat.device)
-        steps = [count.clone() for _ in views[0]]
-        return _Part(self._factors[start], *views, steps)
+        steps = [count.clone() for _ in parameters]
+        return _Part(self._factors[start], parameters, gradients, first, second, steps)
 
     @torch.no_grad()
     def step(self, rate: float, /) -> None:

@@ -50,8 +50,10 @@ class Rules:
         return found
 
     def slopes(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """Gradients of the objective in the losses (S, T) and in its own parameters (S, ...) by
-        name, and the next state."""
+        """The objective's gradients, and the next state.
+
+        Those in the losses (S, T), and those in its own parameters (S, ...) by name.
+        """
         weighting = self._setup.weighting
         if type(weighting).slopes is not Weighting.slopes:
             with torch.no_grad():

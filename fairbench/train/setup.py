@@ -14,6 +14,7 @@ from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
 from fairbench.train.chain import Layer, chain_of
 from fairbench.train.dropout import MaskShapes, own_dropout, probed
+from fairbench.train.memory import Footprint
 from fairbench.train.net import ByAutograd, ByHand, Net
 from fairbench.train.program import (
     Forward,
@@ -66,6 +67,7 @@ class Setup:
     device: torch.device
     has_batch_norm: bool
     terms: int
+    footprint: Footprint
     notes: list[str] = field(default_factory=list)
 
     def net(self) -> Net:
@@ -117,6 +119,14 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         },
         chain_of(trunk, "trunk.") if _all_linear(heads) else None,
     )
+    module.eval()
+    footprint = Footprint.of(
+        module,
+        lambda x: [head(hidden) for hidden in [trunk(x)] for head in heads.values()],
+        probe,
+        masks,
+        (train, validation, test),
+    )
     has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
     columns = train.batch(train.table[:size])
     losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
@@ -135,6 +145,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         device,
         has_batch_norm,
         terms,
+        footprint,
         notes,
     )
 

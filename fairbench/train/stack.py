@@ -36,7 +36,7 @@ class Block:
 
     def parts(self, whole: Tensor, sizes: Sequence[int], /) -> Sequence[Tensor]:
         """The members, as views of the block's own tensor."""
-        return [whole.mT] if self.transposed else torch.split(whole, sizes, dim=1)
+        return [whole.mT] if self.transposed else torch.split(whole, [*sizes], dim=1)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from fairbench.train.losses import ClosedLosses
+from fairbench.train.net import gramian
 from fairbench.train.network import NetworkMethod
 from fairbench.train.rules import LEARNED, Fields, Rules
 from fairbench.train.stack import Stack
@@ -27,13 +28,13 @@ class _Losses:
     """Losses (S, T) of one step, and how they reach the outputs.
 
     `pulled` maps weights (S, T) to the gradient (S, batch, widths) of the weighted sum at the
-    outputs; `each` gives the gradient (S, T, batch, widths) of every loss.
+    outputs; `each` gives the gradient (S, batch, widths) of every loss.
     """
 
     values: Tensor
     signals: dict[str, Tensor]
     pulled: Callable[[Tensor], Tensor]
-    each: Callable[[], Tensor]
+    each: Callable[[], list[Tensor]]
 
 
 class Gradients:
@@ -53,16 +54,26 @@ class Gradients:
         self.stack, self.state = stack, state
         self._setup, self._tradeoff = setup, tradeoff
         self._net, self._rules = setup.net(), Rules(setup)
+        rule = type(setup.weighting)
+        self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
+        plain = rule.weights is Weighting.weights and rule.objective is Weighting.objective
+        self._is_constant = (rule.constant or plain) and not self._scales_trunk
+        self._begin()
+
+    def _begin(self) -> None:
+        """Work out what holds as long as the stack stays as it is."""
+        method, tasks = self._setup.method, self._setup.tasks
         self._closed = None
-        if type(setup.method).losses is NetworkMethod.losses:
-            self._closed = ClosedLosses(setup.tasks, tradeoff)
+        if type(method).losses is NetworkMethod.losses:
+            self._closed = ClosedLosses(tasks, method.loss_scales(tasks, self._tradeoff))
         self._constant: Tensor | None = None
 
     def keep(self, stack: Stack, index: Tensor, /) -> None:
         """Go on with `stack`, which holds the trials of `index` only."""
-        self.stack, self._constant = stack, None
+        self.stack = stack
         self._tradeoff = self._tradeoff[index]
         self.state = {name: tensor[index] for name, tensor in self.state.items()}
+        self._begin()
 
     def epoch_end(self, losses: Tensor, /) -> None:
         """Tell the weighting the mean losses (S, T) of an epoch."""
@@ -74,7 +85,7 @@ class Gradients:
     ) -> Tensor:
         """Fill ``stack.grad`` for features and table (S, batch, ...); return losses (S, T)."""
         losses = self._losses(self._net.forward(self.stack, masks, x), table)
-        if self._setup.weighting.constant:
+        if self._is_constant:
             if self._constant is None:
                 self._constant, _ = self._rules.weights(self._fields(losses, progress, noise))
             self._net.backward(losses.pulled(self._constant))
@@ -103,9 +114,9 @@ class Gradients:
             (slope,) = torch.autograd.grad(losses, leaf, weights, retain_graph=True)
             return slope
 
-        def each() -> Tensor:
+        def each() -> list[Tensor]:
             tasks = torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
-            return torch.stack([pulled(one.expand_as(losses)) for one in tasks], dim=1)
+            return [pulled(one.expand_as(losses)) for one in tasks]
 
         detached = {name: signal.detach() for name, signal in signals.items()}
         return _Losses(losses.detach(), detached, pulled, each)
@@ -130,7 +141,7 @@ class Gradients:
         weights = self._objective_weights(fields)
         at_outputs = losses.pulled(weights)
         at_trunk = None
-        if type(self._setup.weighting).trunk_scale is not Weighting.trunk_scale:
+        if self._scales_trunk:
             at_trunk = losses.pulled(weights * self._rules.trunk_scale(fields))
         self._net.backward(at_outputs, at_trunk)
 
@@ -147,6 +158,6 @@ class Gradients:
     def _by_gramian(self, losses: _Losses, fields: Fields) -> None:
         """One pass through the trunk per loss; the rule weighs them by their inner products."""
         rows = self._net.trunk_rows(losses.each())
-        fields["gramian"] = torch.bmm(rows, rows.mT)
+        fields["gramian"] = gramian(rows)
         weights, self.state = self._rules.weights(fields)
         self._net.backward_rows(losses.pulled(weights), rows, weights)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from fairbench.dataset import Dataset
 from fairbench.errors import PluginError
 from fairbench.method import Tradeoff
 from fairbench.model import Task
-from fairbench.train import Batch, NetworkMethod, protected_task, target_tasks, task_losses
+from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Weighting
 
 __all__ = ["Cagrad", "Dwa", "Equal", "Gradnorm", "Mgda", "Pcgrad", "Uncertainty"]
@@ -51,16 +51,9 @@ class _Weighted(NetworkMethod):
             raise PluginError(f"{self.weighting_name!r} is no Weighting")
         return rule
 
-    def losses(
-        self,
-        tasks: Sequence[Task],
-        outputs: Mapping[str, Tensor],
-        batch: Batch,
-        tradeoff: Tensor,
-        /,
-    ) -> Tensor:
-        losses = task_losses(tasks, outputs, batch)
-        return torch.cat([losses[..., :-1], losses[..., -1:] * tradeoff.unsqueeze(-1)], dim=-1)
+    def loss_scales(self, tasks: Sequence[Task], tradeoff: Tensor, /) -> Tensor:
+        ones = super().loss_scales(tasks, tradeoff)
+        return torch.cat([ones[..., :-1], tradeoff.unsqueeze(-1)], dim=-1)
 
 
 @dataclass(frozen=True)

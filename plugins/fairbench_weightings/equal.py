@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from fairbench.weighting import Weighting
 
@@ -13,5 +12,3 @@ __all__ = ["Equal"]
 @dataclass(frozen=True)
 class Equal(Weighting):
     """w_t = 1. What every other rule is measured against."""
-
-    constant: ClassVar[bool] = True

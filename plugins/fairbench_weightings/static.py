@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -29,6 +29,8 @@ class Static(Weighting):
     loss_weights
         One weight per task, in the order of the tasks.
     """
+
+    constant: ClassVar[bool] = True
 
     loss_weights: tuple[float, ...]
 

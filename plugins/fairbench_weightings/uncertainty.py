@@ -37,9 +37,7 @@ class Uncertainty(Weighting):
         s = step.parameters["log_variances"]
         return 0.5 * ((-s).exp() * losses + s).sum(-1), step.state
 
-    def slopes(
-        self, step: Step, /
-    ) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
+    def slopes(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
         """½ e^{-s_t} for each loss, ½ - ½ e^{-s_t} L_t for each s_t."""
         weights = 0.5 * (-step.parameters["log_variances"]).exp()
         return weights, {"log_variances": 0.5 - weights * step.losses}, step.state

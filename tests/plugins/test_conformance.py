@@ -182,8 +182,26 @@ class LossesInPlace(Weighting):
         return weights, step.state
 
 
+class ConstantNot(DividesByLosses):
+    constant: ClassVar = True
+
+
+class WrongSlopes(Uncertain):
+    def slopes(self, step):
+        s = step.parameters["log_variance"]
+        return torch.exp(-s), {"log_variance": torch.ones_like(s)}, step.state
+
+
+class RightSlopes(Uncertain):
+    def slopes(self, step):
+        weights = torch.exp(-step.parameters["log_variance"])
+        return weights, {"log_variance": 1 - weights * step.losses}, step.state
+
+
 class TestWeightingKit:
-    @pytest.mark.parametrize("rule", [Weighting, Dynamic, Uncertain, ByGramian, Noisy, Static])
+    @pytest.mark.parametrize(
+        "rule", [Weighting, Dynamic, Uncertain, RightSlopes, ByGramian, Noisy, Static]
+    )
     def test_passes_sound_ones(self, rule):
         assert failures(WeightingConformance, rule) == set()
 
@@ -197,6 +215,8 @@ class TestWeightingKit:
             (DrawsItself, "changes_no_input_and_draws_no_randomness_of_its_own"),
             (LosesState, "shapes"),
             (StateInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
+            (ConstantNot, "constant_weights_depend_on_the_tradeoff_alone"),
+            (WrongSlopes, "slopes_are_the_derivatives_of_the_objective"),
             (LossesInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
         ],
     )

@@ -45,7 +45,7 @@ class _Masks:
     """Draws 32 steps of masks at a time, layer after layer, from the trial's generator."""
 
     def __init__(self, module, probe, seed):
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = np.random.Generator(np.random.SFC64(seed))
         self.layers = [m for m in module.modules() if isinstance(m, _ReplayedDropout)]
         self.shapes = []
         for layer in self.layers:
@@ -57,6 +57,15 @@ class _Masks:
                 module(probe)
         self.at = 0
 
+    def _drawn(self, p, shape):
+        """Four 16-bit numbers of each 64-bit one; those below the threshold are dropped."""
+        count = math.prod(shape)
+        words = [int(w) for w in self.generator.integers(2**64, size=-(-count // 4), dtype="u8")]
+        numbers = [(word >> shift) & 0xFFFF for word in words for shift in (0, 16, 32, 48)]
+        threshold = round(p * 65536)
+        kept = torch.tensor(numbers[:count]).view(shape) >= threshold
+        return kept.double() / (1 - threshold / 65536)
+
     def _see(self, layer, args):
         if len(self.shapes) < len(self.layers):
             self.shapes.append(args[0].shape)
@@ -66,8 +75,7 @@ class _Masks:
             return
         if self.at % AHEAD == 0:
             self.drawn = [
-                (torch.rand(AHEAD, *shape, generator=self.generator) >= layer.p).double()
-                / (1 - layer.p)
+                self._drawn(layer.p, (AHEAD, *shape))
                 for layer, shape in zip(self.layers, self.shapes, strict=True)
             ]
         for layer, drawn in zip(self.layers, self.drawn, strict=True):
@@ -154,12 +162,13 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     tradeoff = torch.tensor(value, dtype=torch.float64)
     own_seed = dropout_seed(work.entropy, trial)
     masks = _Masks(module, x[: training.batch_size], own_seed)
-    noise = torch.Generator().manual_seed(derive(own_seed, "noise"))
+    noise = np.random.Generator(np.random.SFC64(derive(own_seed, "noise")))
     custom = type(method).losses.__qualname__ != "NetworkMethod.losses"
 
     def losses_of(outputs, rows):
         if not custom:
-            return _default_losses(tasks, outputs, {n: c[rows] for n, c in columns.items()}), {}
+            found = _default_losses(tasks, outputs, {n: c[rows] for n, c in columns.items()})
+            return found * method.loss_scales(tasks, tradeoff), {}
         batch = Batch({n: c[rows] for n, c in columns.items()}, groups[rows], shares)
         result = method.losses(tasks, outputs, batch, tradeoff)
         return result if isinstance(result, tuple) else (result, {})
@@ -178,7 +187,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     drawn, step_number, epochs = None, 0, 0
     for epoch in range(training.epochs):
         for group in optimizer.param_groups:
-            group["lr"] = _rate(training, epoch)
+            group["lr"] = _rate(training, epoch) * method.rate_factor(trial.value)
         visit = torch.as_tensor(order.permutation(len(x)))
         total = 0
         module.train()
@@ -186,7 +195,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
             rows = visit[start : start + training.batch_size]
             masks.advance()
             if weighting.noisy and step_number % AHEAD == 0:
-                drawn = torch.randn(AHEAD, terms, generator=noise, dtype=torch.float64)
+                drawn = torch.as_tensor(noise.standard_normal((AHEAD, terms)))
             hidden = module.trunk(x[rows])
             outputs = {name: head(hidden) for name, head in module.heads.items()}
             losses, signals = losses_of(outputs, rows)

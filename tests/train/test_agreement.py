@@ -59,6 +59,28 @@ def test_training_settings(training):
     assert_agrees(StaticAlpha(architecture=SMALL), work)
 
 
+def test_weights_that_are_stored_transposed():
+    method = StaticAlpha(architecture={"hidden": (16, 32, 5)})  # 7 features do not fill registers
+    assert_agrees(method, make_work(VALUES, patience=4, epochs=60, clip_norm=2.0))
+
+
+class _OwnRates(StaticAlpha):
+    def rate_factor(self, value):
+        return 1.0 if value is None else 0.2 + value
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_learning_rates_per_trial(optimizer):
+    work = make_work(
+        (0.5, 0.5, 4.4), optimizer=optimizer, momentum=0.8, schedule="cosine", patience=6
+    )
+    method = _OwnRates(architecture=SMALL)
+    trained = assert_agrees(method, work)
+    usual = StaticAlpha(architecture=SMALL).train(work)
+    for own, same in zip(trained.predictions, usual.predictions, strict=True):
+        assert np.abs(own.test - same.test).max() > 0.01
+
+
 @pytest.mark.parametrize("kind", ["binary", "categorical", "continuous"])
 @pytest.mark.parametrize("targets", [1, 2])
 def test_heads_and_targets(kind, targets):

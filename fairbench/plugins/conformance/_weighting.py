@@ -104,6 +104,39 @@ class WeightingConformance(Conformance):
                 pairs = zip(_tensors(first).values(), _tensors(second).values(), strict=True)
                 assert all(torch.equal(a, b) for a, b in pairs), "equal steps, unequal weights"
 
+    def test_constant_weights_depend_on_the_tradeoff_alone(self) -> None:
+        rule = self._rule()
+        if not type(rule).constant:
+            return
+        for tasks in self.tasks:
+            begin = _begin(rule, tasks, len(self.tradeoffs))
+            weights = [
+                outcome.weights for outcome in _follow(rule, self._steps(rule, tasks), begin)
+            ]
+            assert all(torch.equal(weights[0], later) for later in weights[1:]), (
+                "the rule says that its weights are constant, and they change"
+            )
+
+    def test_slopes_are_the_derivatives_of_the_objective(self) -> None:
+        rule = self._rule()
+        if type(rule).slopes is Weighting.slopes:
+            return
+        for tasks in self.tasks:
+            begin, parameters = _begin(rule, tasks, len(self.tradeoffs))
+            state: Mapping[str, Tensor] = begin
+            own = {n: (t.double() + 0.1).requires_grad_() for n, t in parameters.items()}
+            for bare in self._steps(rule, tasks):
+                losses = bare.losses.clone().requires_grad_()
+                step = replace(bare, state=state, parameters=own)
+                objective, after = rule.objective(losses, step)
+                sources = [losses, *own.values()]
+                expected = torch.autograd.grad(objective.sum(), sources)
+                weights, gradients, state = rule.slopes(step)
+                found = [weights, *(gradients[name] for name in own)]
+                for one, other in zip(found, expected, strict=True):
+                    assert torch.allclose(one, other), f"slopes {one}, derivatives {other}"
+                assert {*state} == {*after}, f"slopes leave the state {[*state]}"
+
     def _rule(self) -> Weighting:
         rule = self.make()
         assert isinstance(rule, Weighting), f"{rule!r} is no fairbench.weighting.Weighting"

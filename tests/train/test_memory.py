@@ -1,0 +1,72 @@
+"""A chunk that would take too much memory is trained in several stacks, with the same numbers."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fairbench.method import Trial
+from fairbench.train import chunk
+from fairbench.train.memory import Footprint, stacks_of
+from fairbench.train.setup import prepare
+from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.conftest import make_dataset, make_work
+
+VALUES = (0.5, 2.0, 3.0, 4.4, 4.9)
+
+
+def chains(count, seeds=1):
+    return [[Trial("d", "m", float(i), i * seeds // count, 0)] for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("budget", "sizes"),
+    [(1000, [7]), (75, [7]), (74, [3, 4]), (40, [2, 2, 3]), (15, [1] * 7), (1, [1] * 7)],
+)
+def test_the_fewest_even_parts_that_fit(budget, sizes):
+    parts = stacks_of(chains(7), Footprint(trial=10, order=5), budget)
+    assert [len(part) for part in parts] == sizes
+    assert [c for part in parts for c in part] == chains(7)
+
+
+def test_each_seed_has_an_order_of_its_own():
+    assert len(stacks_of(chains(4), Footprint(1, 100), 104)) == 1
+    assert len(stacks_of(chains(4, seeds=2), Footprint(1, 100), 104)) == 2
+
+
+def test_a_larger_model_batch_or_table_takes_more():
+    def footprint(work, **architecture):
+        return prepare(StaticAlpha(architecture=architecture), work).footprint
+
+    usual = footprint(make_work(VALUES), hidden=(9, 6))
+    assert footprint(make_work(VALUES), hidden=(90, 6)).trial > 3 * usual.trial
+    assert footprint(make_work(VALUES), hidden=(9, 6), dropout=0.1).trial > usual.trial
+    assert footprint(make_work(VALUES, batch_size=64), hidden=(9, 6)).trial > usual.trial
+    many = make_dataset(rows=1400)
+    assert footprint(make_work(VALUES, many, train=1300), hidden=(9, 6)).order > 9 * usual.order
+    single = footprint(make_work(VALUES, dtype="float32"), hidden=(9, 6))
+    assert usual.order == 2 * single.order
+
+
+@pytest.mark.parametrize("training", [{}, {"chain": 2, "patience": 4}])
+def test_stacks_agree_with_one(training, monkeypatch):
+    work = make_work(VALUES, seeds=(0, 1), **training)
+    method = StaticAlpha(architecture={"hidden": (9, 6), "dropout": 0.2})
+    whole = method.train(work)
+    stacks = []
+
+    def small(chains, footprint, budget):
+        assert budget == 3 * 2**20
+        parts = stacks_of(chains, footprint, 2 * footprint.trial + 2 * footprint.order)
+        stacks.extend(len(part) for part in parts)
+        return parts
+
+    monkeypatch.setattr(chunk, "stacks_of", small)
+    settings = dataclasses.replace(work.training, memory=3)
+    parts = method.train(dataclasses.replace(work, training=settings))
+    assert len(stacks) > 2
+    assert max(stacks) == 2
+    assert parts.model_steps == whole.model_steps
+    for one, other in zip(parts.predictions, whole.predictions, strict=True):
+        np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
+        assert one.record["epochs"] == other.record["epochs"]
