@@ -1,4 +1,4 @@
-"""Start-up time of the command line, beyond that of the bare interpreter.
+"""Start-up time of the command line, beyond that of the bare interpreter, and of a small run.
 
 ``--help`` must answer within 150 ms more than ``python -c pass`` takes. The least of several
 runs counts: everything that adds to it is noise of the machine.
@@ -6,8 +6,10 @@ runs counts: everything that adds to it is noise of the machine.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from itertools import count
 from time import perf_counter
 
 import pytest
@@ -38,3 +40,28 @@ def test_startup(benchmark, verb):
     benchmark.extra_info |= {"bare_seconds": bare, "extra_seconds": extra}
     if verb == "--help":
         assert extra < ALLOWED, f"{1000 * extra:.0f} ms beyond the interpreter's start"
+
+
+def test_a_small_run_cold(benchmark, tmp_path):
+    """A whole `fairbench run` of one trial: what it takes beside training, and torch's share."""
+    numbers = count()
+
+    def run() -> None:
+        out = str(tmp_path / f"run{next(numbers)}")
+        seconds(
+            *("-m", "fairbench.cli", "run", "-m", "static-alpha", "-d", "synthetic", "--out", out),
+            *("--no-baseline", "--seeds", "1", "--tradeoff", "1.0", "--epochs", "1"),
+        )
+
+    benchmark.pedantic(run, rounds=5, warmup_rounds=1)
+    whole = benchmark.stats.stats.min
+    torch = min(seconds("-c", "import torch") for _ in range(5))
+    progress = json.loads((tmp_path / "run1/manifest.json").read_text())["progress"]
+    outside = whole - progress["train_seconds"]
+    benchmark.extra_info |= {
+        "seconds_outside_training": outside,
+        "seconds_import_torch": torch,
+        "times_import_torch": outside / torch,
+    }
+    assert progress["trials_done"] == 1
+    assert outside < 6 * torch

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from fairbench.data import open_dataset
+from fairbench.dataset import DatasetSpec
 from fairbench.plugins import conformance, hookspecs, load
 from fairbench.plugins.hookspecs import OBSERVERS, OFFERS
+from tests.train.conftest import make_work
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
 HOOKS = {name: f for name, f in vars(hookspecs).items() if name.startswith("fairbench_")}
@@ -52,7 +55,7 @@ def shrink(install):
     folder = install(
         "fairbench-shrink", {"shrink": block("from fairbench.plugins import MethodDescription")}
     )
-    (folder / "shrink_parts.py").write_text(block("from dataclasses"))
+    (folder / "shrink_parts.py").write_text(block("from dataclasses import dataclass\nfrom typing"))
     yield folder
     sys.modules.pop("shrink_parts", None)
 
@@ -73,3 +76,30 @@ def test_the_example_works_without_being_installed(shrink, monkeypatch):
     scope: dict[str, object] = {}
     exec(block("import shrink"), scope)
     assert scope["method"].penalty == 2.0
+
+
+@pytest.fixture
+def mean_gap():
+    scope: dict[str, type] = {"__name__": "example"}
+    exec(block("from dataclasses import dataclass\n\nimport torch"), scope)
+    return scope["MeanGap"]
+
+
+def test_the_network_conforms(mean_gap):
+    class TestMeanGap(conformance.MethodConformance):
+        component = staticmethod(mean_gap)
+
+    for name in [name for name in dir(TestMeanGap) if name.startswith("test_")]:
+        getattr(TestMeanGap(), name)()
+
+
+def test_the_network_closes_the_gap(mean_gap):
+    boston = open_dataset(DatasetSpec("boston"))
+    work = make_work((0.0, 30.0, 300.0), boston, train=300)
+    groups = work.fold.protected("test").groups
+    trained = mean_gap().train(work)
+    gaps = [
+        abs(p.test[groups == 0].mean() - p.test[groups == 1].mean()) for p in trained.predictions
+    ]
+    assert trained.notes == []
+    assert gaps[2] < 0.5 * gaps[1] < 0.25 * gaps[0]
