@@ -36,7 +36,7 @@ def _parts(count):
 
 @pytest.mark.parametrize("count", [1, 10, 50, 200, 500, 2000])
 def test_stacked_against_a_plain_loop(benchmark, count):
-    sweeps = [Sweep(StaticAlpha(), lanes) for lanes in _parts(count)]
+    sweeps = [Sweep(StaticAlpha(), lanes, epochs=3) for lanes in _parts(count)]
     loader, by_hand = PlainLoop(), PlainLoop(loader=False)
     stacked, slow, fast, limit = least(
         lambda: chunked(sweeps),
@@ -74,7 +74,7 @@ def test_stacked_against_a_plain_loop(benchmark, count):
     ],
 )
 def test_weighting_against_equal(benchmark, method, bound):
-    equal, other = Sweep(Equal(), 64), Sweep(method(), 64)
+    equal, other = (Sweep(each(), 64, epochs=3) for each in (Equal, method))
     base, cost = least(equal.seconds, other.seconds, repeats=9)
     benchmark.extra_info |= {"times_equal": cost / base, "aim": bound}
     benchmark.pedantic(other.seconds, rounds=1)
@@ -85,7 +85,7 @@ def test_weighting_against_equal(benchmark, method, bound):
     "architecture", [{"dropout": 0.2}, {"batch_norm": True}, {"dropout": 0.2, "batch_norm": True}]
 )
 def test_layer_against_none(benchmark, architecture):
-    plain, layered = (Sweep(StaticAlpha(architecture=a), 64) for a in ({}, architecture))
+    plain, layered = (Sweep(StaticAlpha(architecture=a), 64, epochs=3) for a in ({}, architecture))
     base, cost = least(plain.seconds, layered.seconds)
     benchmark.extra_info |= {"times_without": cost / base}
     benchmark.pedantic(layered.seconds, rounds=1)
@@ -140,7 +140,7 @@ def test_peak_memory_against_the_budget(benchmark):
     assert free - one > 2 * (bounded - one)
 
 
-WIDE = "StaticAlpha(architecture={'hidden': (512, 256)})"
+WIDE = "StaticAlpha(architecture={'hidden': (1024, 256)})"
 
 
 def _peak(statement):

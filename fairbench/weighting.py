@@ -67,7 +67,8 @@ class Weighting:
     noisy
         Whether it draws random numbers.
     constant
-        Whether the weights depend on the trade-off value alone: they are worked out once.
+        Whether the weights depend on nothing but the trade-off value and a state that only
+        `epoch_end` changes: they are worked out once an epoch.
     """
 
     needs: ClassVar[Needs] = "losses"

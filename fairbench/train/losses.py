@@ -44,11 +44,13 @@ class ClosedLosses:
     Parameters
     ----------
     scales : (S, T)
-        What each task's loss is multiplied by.
+        What each task's loss is multiplied by; None for 1.
+    like
+        A tensor of the type and device to work with.
     """
 
-    def __init__(self, tasks: Sequence[Task], scales: Tensor, /) -> None:
-        self._tasks, self._scales = tasks, scales
+    def __init__(self, tasks: Sequence[Task], scales: Tensor | None, like: Tensor, /) -> None:
+        self._tasks, self._scales, self._like = tasks, scales, like
         self._factors: dict[int, tuple[Tensor, Tensor]] = {}
         starts = accumulate((task.width for task in tasks), initial=0)
         self._columns = [
@@ -64,25 +66,30 @@ class ClosedLosses:
             here = (..., at)
             if task.kind == "binary":
                 logit, truth = output[here], columns[here]
-                # log(1 + e^x) - x·z, which is exact for large |x| as well
-                row = torch.addcmul(logit, logit, truth, value=-1).sub_(F.logsigmoid(logit))
-                terms[here] = row
+                # log(1 + e^x) - x·z; beyond the threshold the logarithm is x to the last bit
+                whole = F.softplus(logit, threshold=36)
+                torch.addcmul(whole, logit, truth, value=-1, out=terms[here])
                 torch.sub(torch.sigmoid(logit), truth, out=residual[here])
             elif task.kind == "categorical":
                 log_share = F.log_softmax(output[here], dim=-1)
                 torch.mul(columns[here], log_share.neg(), out=terms[here])
                 torch.sub(log_share.exp(), columns[here], out=residual[here])
         _, means = self._of(output.shape[1])
-        return (terms.sum(1) @ means).mul_(self._scales), residual
+        losses = terms.sum(1) @ means
+        return losses if self._scales is None else losses * self._scales, residual
 
     def at_outputs(self, residual: Tensor, weights: Tensor, /) -> Tensor:
         """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
         slopes, _ = self._of(residual.shape[1])
-        return residual * ((weights * self._scales) @ slopes).unsqueeze(1)
+        if self._scales is not None:
+            weights = weights * self._scales
+        return residual * (weights @ slopes).unsqueeze(1)
 
     def each_at_outputs(self, residual: Tensor, /) -> list[Tensor]:
         """The gradient (S, batch, widths) of each loss."""
         slopes, _ = self._of(residual.shape[1])
+        if self._scales is None:
+            return [residual * each for each in slopes]
         scaled = self._scales.unsqueeze(-1) * slopes
         return [residual * each.unsqueeze(1) for each in scaled.unbind(1)]
 
@@ -93,7 +100,7 @@ class ClosedLosses:
         summed over rows to the losses.
         """
         if rows not in self._factors:
-            slopes = self._scales.new_zeros(len(self._tasks), self._columns[-1][1].stop)
+            slopes = self._like.new_zeros(len(self._tasks), self._columns[-1][1].stop)
             means = torch.zeros_like(slopes)
             for number, (task, at) in enumerate(self._columns):
                 share = 1 / rows if task.kind == "categorical" else 1 / (rows * task.width)

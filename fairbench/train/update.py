@@ -65,8 +65,15 @@ class Gradients:
         method, tasks = self._setup.method, self._setup.tasks
         self._closed = None
         if type(method).losses is NetworkMethod.losses:
-            self._closed = ClosedLosses(tasks, method.loss_scales(tasks, self._tradeoff))
+            plain = type(method).loss_scales is NetworkMethod.loss_scales
+            scales = None if plain else method.loss_scales(tasks, self._tradeoff)
+            self._closed = ClosedLosses(tasks, scales, self._tradeoff)
         self._constant: Tensor | None = None
+        self._own = {
+            name.removeprefix(LEARNED): tensor.detach()
+            for name, tensor in self.stack.parameters.items()
+            if name.startswith(LEARNED)
+        }
 
     def keep(self, stack: Stack, index: Tensor, /) -> None:
         """Go on with `stack`, which holds the trials of `index` only."""
@@ -79,6 +86,7 @@ class Gradients:
         """Tell the weighting the mean losses (S, T) of an epoch."""
         with torch.no_grad():
             self.state = self._rules.epoch_end(losses, self.state)
+        self._constant = None
 
     def __call__(
         self, x: Tensor, table: Tensor, masks: Tensors, progress: float, noise: Tensor | None, /
@@ -128,11 +136,7 @@ class Gradients:
             "tradeoff": self._tradeoff,
             "progress": torch.full_like(self._tradeoff, progress),
             "state": self.state,
-            "parameters": {
-                name.removeprefix(LEARNED): tensor.detach()
-                for name, tensor in self.stack.parameters.items()
-                if name.startswith(LEARNED)
-            },
+            "parameters": self._own,
         }
         return fields if noise is None else {**fields, "noise": noise}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
 from annotated_types import Gt
@@ -32,6 +32,8 @@ class DynamicWeightAverage(Weighting):
     temperature
         τ: the larger, the more even the weights.
     """
+
+    constant: ClassVar[bool] = True
 
     temperature: Annotated[float, Gt(0)] = 2.0
 

@@ -215,7 +215,7 @@ class TestWeightingKit:
             (DrawsItself, "changes_no_input_and_draws_no_randomness_of_its_own"),
             (LosesState, "shapes"),
             (StateInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
-            (ConstantNot, "constant_weights_depend_on_the_tradeoff_alone"),
+            (ConstantNot, "constant_weights_change_between_epochs_only"),
             (WrongSlopes, "slopes_are_the_derivatives_of_the_objective"),
             (LossesInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
         ],

@@ -104,18 +104,25 @@ class WeightingConformance(Conformance):
                 pairs = zip(_tensors(first).values(), _tensors(second).values(), strict=True)
                 assert all(torch.equal(a, b) for a, b in pairs), "equal steps, unequal weights"
 
-    def test_constant_weights_depend_on_the_tradeoff_alone(self) -> None:
+    def test_constant_weights_change_between_epochs_only(self) -> None:
         rule = self._rule()
         if not type(rule).constant:
             return
         for tasks in self.tasks:
-            begin = _begin(rule, tasks, len(self.tradeoffs))
-            weights = [
-                outcome.weights for outcome in _follow(rule, self._steps(rule, tasks), begin)
-            ]
-            assert all(torch.equal(weights[0], later) for later in weights[1:]), (
-                "the rule says that its weights are constant, and they change"
-            )
+            state, parameters = _begin(rule, tasks, len(self.tradeoffs))
+            after: Mapping[str, Tensor] = state
+            for bare in self._steps(rule, tasks):
+                for step in (bare, _times(bare, torch.full((tasks,), 3.0, dtype=torch.float64))):
+                    weights, next_state = rule.weights(
+                        replace(step, state=after, parameters=parameters)
+                    )
+                    if step is bare:
+                        first = weights
+                    assert torch.equal(weights, first), "weights change within an epoch"
+                    assert all(torch.equal(next_state[name], after[name]) for name in after), (
+                        "the state changes within an epoch"
+                    )
+                after = rule.epoch_end(bare.losses, after)
 
     def test_slopes_are_the_derivatives_of_the_objective(self) -> None:
         rule = self._rule()
