@@ -65,7 +65,7 @@ class ClosedLosses:
         for task, at in self._columns:
             here = (..., at)
             if task.kind == "binary":
-                logit, truth = output[here], columns[here]
+                logit, truth = output[here].contiguous(), columns[here]  # several times faster
                 # log(1 + e^x) - x·z; beyond the threshold the logarithm is x to the last bit
                 whole = F.softplus(logit, threshold=36)
                 torch.addcmul(whole, logit, truth, value=-1, out=terms[here])
