@@ -24,8 +24,8 @@ __all__ = ["Chain", "Layer", "Rows", "blocks_of", "chain_of"]
 REGISTER = 16
 """Numbers of single precision in a vector register of the widest common kind."""
 
-Rows = list[list[Tensor]]
-"""For each parameter, in the stack's order, the gradient (S, ...) of each task."""
+Rows = list[Tensor]
+"""For each parameter the gradients (T, S, ...) of all tasks."""
 
 Kind = Literal["linear", "relu", "tanh", "sigmoid", "mask"]
 
@@ -184,6 +184,7 @@ class _Linear(_Step):
         self._x = self._out
         self._slopes: list[Tensor] = []
         self._rows: Rows = []
+        self._by_task: list[tuple[Tensor, ...]] = []
 
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         self._x = x
@@ -197,11 +198,12 @@ class _Linear(_Step):
 
     def rows(self, slopes: Sequence[Tensor], /) -> Rows:
         """Those of each task, for weight and bias."""
-        while len(self._rows) < len(slopes):
-            self._rows.append([torch.empty_like(slot) for slot in self.slots])
-        for slope, into in zip(slopes, self._rows, strict=True):
+        if not self._rows:
+            self._rows = [slot.new_empty(len(slopes), *slot.shape) for slot in self.slots]
+            self._by_task = list(zip(*(each.unbind() for each in self._rows), strict=True))
+        for slope, into in zip(slopes, self._by_task, strict=True):
             self._write(slope, into)
-        return [list(tasks) for tasks in zip(*self._rows, strict=True)]
+        return self._rows
 
     def _write(self, slope: Tensor, into: Sequence[Tensor]) -> None:
         if self._transposed:

@@ -54,35 +54,20 @@ class Net(ABC):
 
 def gramian(rows: Rows, /) -> Tensor:
     """Inner products (S, T, T) of the tasks' gradients, summed over parameters."""
-    tasks = range(len(rows[0]))
-    flat = [[gradient.flatten(1) for gradient in parameter] for parameter in rows]
-    found = {
-        (i, j): torch.stack([_inner(each[i], each[j]) for each in flat]).sum(0)
-        for i in tasks
-        for j in tasks
-        if i <= j
-    }
-    return torch.stack(
-        [torch.stack([found[min(i, j), max(i, j)] for j in tasks], dim=-1) for i in tasks], dim=-2
-    )
-
-
-def _inner(left: Tensor, right: Tensor) -> Tensor:
-    found: Tensor = (
-        torch.linalg.vector_norm(left, dim=1).square()  # several times faster
-        if left is right
-        else torch.linalg.vecdot(left, right)
-    )
-    return found
+    total: Tensor | None = None
+    for each in rows:
+        flat = each.flatten(2).transpose(0, 1)
+        total = torch.bmm(flat, flat.mT) if total is None else torch.baddbmm(total, flat, flat.mT)
+    assert total is not None
+    return total
 
 
 def _combine(rows: Rows, weights: Tensor, slots: Sequence[Tensor]) -> None:
     """Write the sum of the tasks' rows with `weights` (S, T) into `slots`."""
+    columns = weights.unsqueeze(1)
     for each, slot in zip(rows, slots, strict=True):
-        columns = weights.view(*weights.shape, *[1] * (slot.dim() - 1)).unbind(1)
-        torch.mul(each[0], columns[0], out=slot)
-        for gradient, weight in zip(each[1:], columns[1:], strict=True):
-            slot.addcmul_(gradient, weight)
+        flat = each.flatten(2).transpose(0, 1)
+        torch.bmm(columns, flat, out=slot.view(slot.shape[0], 1, -1))
 
 
 class ByHand(Net):
@@ -182,7 +167,7 @@ class ByAutograd(Net):
     def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
         tasks = [self._pulled(self._at_hidden(slope)) for slope in at_outputs]
         return [
-            [torch.zeros_like(slot) if found is None else found for found in each]
+            torch.stack([torch.zeros_like(slot) if found is None else found for found in each])
             for slot, each in zip(self._trunk_slots(), zip(*tasks, strict=True), strict=True)
         ]
 
