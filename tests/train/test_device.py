@@ -1,10 +1,16 @@
-"""Nothing in a step waits for the device: a GPU can run ahead of what Python prepares."""
+"""A step stays on its device, and nothing in it waits for that device.
+
+torch's device ``meta`` holds shapes without numbers: an operation that mixes devices fails there,
+and so does whatever would have to know a number (``item()``, ``if tensor:``, a mask as index).
+What passes lets a GPU run ahead of what Python prepares.
+"""
+
+import dataclasses
 
 import pytest
-import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from fairbench.train import fit
+from fairbench.train.batch import epoch_batches
+from fairbench.train.fit import Weights, _Run
 from fairbench.train.setup import prepare
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
@@ -14,51 +20,20 @@ from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcg
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_dataset, make_work
 
-WAITING = {
-    torch.ops.aten._local_scalar_dense.default,  # item(), bool(), float(), if tensor:
-    torch.ops.aten.nonzero.default,  # a shape that depends on values
-    torch.ops.aten.masked_select.default,
-    torch.ops.aten.equal.default,
-    torch.ops.aten.unique_consecutive.default,
-    torch.ops.aten._unique2.default,
-}
 
-
-class Watch(TorchDispatchMode):
-    """Notes operations whose result the host has to wait for."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        by_mask = operation is torch.ops.aten.index.Tensor and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        )
-        if operation in WAITING or by_mask:
-            self.seen.append(str(operation))
-        return operation(*args, **(kwargs or {}))
-
-
-def waits(method, work):
-    """What waits in an epoch's steps, the first epoch, which looks at rules, left out."""
+def run_of(method, work):
     setup = prepare(method, work)
-    watch = Watch()
+    return _Run(setup, work.trials, Weights(*setup.initial(work.trials)))
 
-    class Watched(fit._Run):
-        watching = False
 
-        def step(self, *args):
-            if not self.watching:
-                return super().step(*args)
-            with watch:
-                return super().step(*args)
-
-    run = Watched(setup, work.trials, fit.Weights(*setup.initial(work.trials)))
-    run.epoch(0)
-    run.watching = True
-    run.epoch(1)
-    return watch.seen
+def steps_elsewhere(method, work):
+    """The losses of each step of an epoch on another device."""
+    here = run_of(method, work)
+    here.epoch(0)  # which looks at numbers to see how rules are lifted
+    run = run_of(method, dataclasses.replace(work, device="meta"))
+    run.gradients._rules._lifted = here.gradients._rules._lifted
+    batches = epoch_batches(run.setup.train, run.orders, run.streams, work.training.batch_size)
+    return [run.step(x, table, 0.5, 0.01) for x, table in batches]
 
 
 @pytest.mark.parametrize(
@@ -79,22 +54,25 @@ def waits(method, work):
     ],
 )
 @pytest.mark.parametrize("kind", ["binary", "continuous"])
-def test_no_step_waits_for_the_device(method, kind):
+def test_steps_stay_on_the_device(method, kind):
     values = (None,) if method().tradeoff is None else (0.5, 1.5)
     work = make_work(values, make_dataset(kind), epochs=3, clip_norm=1.0, dtype="float32")
-    assert waits(method(), work) == []
+    losses = steps_elsewhere(method(), work)
+    assert [loss.device.type for loss in losses] == ["meta"] * 6
 
 
 @pytest.mark.parametrize("architecture", [{"dropout": 0.3}, {"batch_norm": True}])
-def test_no_layer_waits_for_the_device(architecture):
+def test_layers_stay_on_the_device(architecture):
     method = StaticAlpha(architecture=architecture)
-    assert waits(method, make_work((0.5, 1.5), epochs=3)) == []
+    losses = steps_elsewhere(method, make_work((0.5, 1.5), epochs=3))
+    assert {loss.device.type for loss in losses} == {"meta"}
 
 
-def test_waiting_would_be_noticed():
+def test_waiting_is_noticed():
     class Curious(StaticAlpha):
         def losses(self, tasks, outputs, batch, tradeoff):
             losses = super().losses(tasks, outputs, batch, tradeoff)
             return losses if losses.sum() > 0 else -losses
 
-    assert waits(Curious(), make_work((0.5, 1.5), epochs=3)) != []
+    with pytest.raises(RuntimeError, match="meta"):
+        steps_elsewhere(Curious(), make_work((0.5, 1.5), epochs=3))
