@@ -11,6 +11,14 @@ import pytest
 from fairbench.execute.interrupt import check_interrupt, heeded, held, starting
 
 
+@pytest.fixture(autouse=True)
+def _hear_interrupts():
+    """A shell may have started the tests with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 

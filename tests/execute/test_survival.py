@@ -75,6 +75,11 @@ def alive(group: int) -> list[str]:
     return found
 
 
+def hear_interrupts() -> None:
+    """Undo what a shell does to commands in the background, which inherit SIGINT as ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(tmp_path, site):
     """Starts `fairbench run` in a process group of its own; ends what is left of it."""
@@ -91,6 +96,7 @@ def start(tmp_path, site):
                 stderr=stderr,
                 text=True,
                 start_new_session=True,
+                preexec_fn=hear_interrupts,
             )
         started.append(process)
         return process

@@ -10,6 +10,7 @@ from torch import nn
 
 from fairbench.method import Tradeoff
 from fairbench.train import NetworkMethod, protected_task, target_tasks, task_losses
+from fairbench.train.setup import prepare
 from fairbench.weighting import Weighting
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
@@ -242,6 +243,79 @@ class _OwnModel(NetworkMethod):
         module = _Mapped(fold.dataset.features.shape[1], tasks, self.dropout)
         module.trunk = type(self).trunk(fold.dataset.features.shape[1], self.dropout)
         return module
+
+
+def in_a_row(features):
+    """Each activation behind layers that need their output, or do not, for the way back."""
+    return nn.Sequential(
+        nn.Linear(features, 16),
+        nn.ReLU(),
+        nn.Sigmoid(),
+        nn.Tanh(),
+        nn.Linear(16, 9, bias=False),
+        nn.BatchNorm1d(9, momentum=0.3, eps=1e-3),
+        nn.Tanh(),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Sigmoid(),
+        nn.Linear(9, 6, bias=False),  # one would have no gradient here but rounding, for Adam
+        nn.BatchNorm1d(6),
+        nn.Sigmoid(),
+        nn.ReLU(),
+    )
+
+
+def begins_with_norm(features):
+    return nn.Sequential(nn.BatchNorm1d(features), nn.ReLU(), nn.Linear(features, 6), nn.Tanh())
+
+
+class _Twice(nn.Module):
+    """A layer that is used twice: its gradient is the sum of both."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.into, self.layer = nn.Linear(features, 6), nn.Linear(6, 6)
+
+    def forward(self, x):
+        return self.layer(torch.tanh(self.layer(torch.tanh(self.into(x)))))
+
+
+class _Doubled(nn.Linear):
+    """A subclass that does something else."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def with_a_subclass(features):
+    return nn.Sequential(_Doubled(features, 6), nn.ReLU())
+
+
+class _Rows(Weighting):
+    """Weights by the length of each task's gradient in the trunk."""
+
+    needs = "gramian"
+
+    def weights(self, step):
+        return step.gramian.diagonal(dim1=-2, dim2=-1).add(0.1).rsqrt(), step.state
+
+
+@pytest.mark.parametrize("weighting", [Weighting, _Rows])
+@pytest.mark.parametrize("trunk", [in_a_row, begins_with_norm, _Twice, with_a_subclass])
+def test_chains_of_layers(trunk, weighting):
+    class Method(_OwnModel):
+        def weighting(self, dataset):
+            return weighting()
+
+        def build(self, fold, tasks):
+            module = super().build(fold, tasks)
+            module.trunk = trunk(fold.dataset.features.shape[1])
+            return module
+
+    work = make_work((0.3, 2.0), seeds=(0, 1), lr=0.03)
+    by_hand = prepare(Method(), work).network.chain is not None
+    assert by_hand == (trunk in (in_a_row, begins_with_norm))
+    assert_agrees(Method(), work)
 
 
 class _Dropped(_OwnModel):
