@@ -97,19 +97,23 @@ class Draws:
     dtype: torch.dtype
     device: torch.device
     _drawn: dict[str, Tensor] = field(default_factory=dict)
+    _space: dict[str, Tensor] = field(default_factory=dict)
     _step: int = 0
 
     def next(self) -> dict[str, Tensor]:
         """The draws (S, ...) of the next step by name."""
         at = self._step % AHEAD
         if at == 0:
-            self._drawn = {name: self._stacked(*how) for name, how in self.shapes.items()}
+            self._drawn = {name: self._stacked(name, *how) for name, how in self.shapes.items()}
         self._step += 1
         return {name: drawn[at] for name, drawn in self._drawn.items()}
 
-    def _stacked(self, draw: Draw, shape: torch.Size) -> Tensor:
-        """Draws (AHEAD, S, ...): what one step needs lies together."""
-        drawn = torch.empty(AHEAD, len(self.generators), *shape, dtype=self.dtype)
+    def _stacked(self, name: str, draw: Draw, shape: torch.Size) -> Tensor:
+        """Draws (AHEAD, S, ...), over the ones before: what one step needs lies together."""
+        full = (AHEAD, len(self.generators), *shape)
+        if name not in self._space or self._space[name].shape != full:
+            self._space[name] = torch.empty(full, dtype=self.dtype)
+        drawn = self._space[name]
         into = drawn.numpy()
         for lane, generator in enumerate(self.generators):
             into[:, lane] = draw((AHEAD, *shape), generator)
