@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks.sweeps import PlainLoop, Sweep, chunked, least, limit_seconds, values, work
-from fairbench.study.plan import MOST_LANES
+from fairbench.method import Training
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
@@ -30,7 +30,7 @@ def _one_thread():
 
 def _parts(count):
     """The lanes of each chunk that `count` trials are cut into."""
-    chunks = -(-count // MOST_LANES)
+    chunks = -(-count // Training().lanes)
     return [count * (i + 1) // chunks - count * i // chunks for i in range(chunks)]
 
 

@@ -102,6 +102,9 @@ class Training:
         Precision of parameters and data.
     scale_targets
         Whether networks learn targets standardised on training rows, or in their own units.
+    lanes
+        Most trials (or chains of them) that make a chunk and train side by side. On a CPU more
+        than the 64 of the default leave the cache; a GPU wants as many as its memory holds.
     memory
         About how many MiB the networks of one chunk may take at once; a chunk that would take
         more is trained in several stacks, one after the other.
@@ -120,6 +123,7 @@ class Training:
     chain: Annotated[int, Ge(1)] = 1
     dtype: Literal["float32", "float64"] = "float32"
     scale_targets: bool = True
+    lanes: Annotated[int, Ge(1)] = 64
     memory: Annotated[int, Ge(1)] = 1024
 
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Chunk", "Plan", "plan"]
 
-MOST_LANES = 64
-"""Trials, or chains of trials, trained side by side: more no longer gain speed (docs/engine.md)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -81,7 +78,7 @@ class Plan:
                     for value in arm.values
                 ]
                 blocks = _blocks(trials, len(arm.values), arm.training.chain)
-                for part in _even(blocks, MOST_LANES):
+                for part in _even(blocks, arm.training.lanes):
                     yield _chunk(dataset, method, split, [t for block in part for t in block])
 
     @property

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fairbench.errors import StudyError
 from fairbench.plugins import load
 from fairbench.study import Study, plan
-from fairbench.study.plan import MOST_LANES, _blocks, _even
+from fairbench.study.plan import _blocks, _even
 from fairbench.study.study import MethodSpec
 
 RIDGE = {"methods": ["ridge"], "datasets": ["synthetic"], "baseline": None}
@@ -82,20 +82,31 @@ def test_keys_are_names_of_files():
     st.integers(1, 3),
     st.integers(1, 200),
     st.integers(1, 7),
+    st.integers(1, 90),
 )
-def test_chains_are_never_cut_and_chunks_are_even(seeds, values, chain):
+def test_chains_are_never_cut_and_chunks_are_even(seeds, values, chain, lanes):
     trials = [(seed, value) for seed in range(seeds) for value in range(values)]
     blocks = _blocks(trials, values, chain)
     assert [t for block in blocks for t in block] == trials
     for block in blocks:
         assert len(block) <= chain
         assert len({seed for seed, _ in block}) == 1
-    parts = list(_even(blocks, MOST_LANES))
+    parts = list(_even(blocks, lanes))
     assert [block for part in parts for block in part] == blocks
     sizes = {len(part) for part in parts}
-    assert max(sizes) <= MOST_LANES
+    assert max(sizes) <= lanes
     assert max(sizes) - min(sizes) <= 1
-    assert len(parts) == -(-len(blocks) // MOST_LANES)
+    assert len(parts) == -(-len(blocks) // lanes)
+
+
+@pytest.mark.parametrize(
+    ("training", "chunks"), [({}, 8), ({"lanes": 500}, 1), ({"lanes": 3}, 167)]
+)
+def test_the_study_says_how_many_trials_make_a_chunk(training, chunks):
+    values = [k / 100 for k in range(500)]
+    methods = [{"name": "static-alpha", "tradeoff": values}]
+    resolved = planned(methods=methods, training=training, seeds=1)
+    assert resolved.size == (chunks, 500)
 
 
 def test_chains_of_a_plan_stay_in_one_chunk():
