@@ -153,8 +153,8 @@ def _train(
             for outcome in outcomes:
                 with held():
                     session.keep(outcome)
-                    registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
                     progress.finished(outcome)
+                registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
                 check_interrupt()
         session.audit(resolved)
         session.write()

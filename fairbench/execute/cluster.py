@@ -84,8 +84,8 @@ def connected(scheduler: str, processes: int) -> Iterator[Client]:
         try:
             yield client
         finally:
-            stack.enter_context(_quiet())
-            stack.enter_context(held())
+            with _quiet(), held():
+                stack.close()
 
 
 def _local(processes: int) -> LocalCluster:

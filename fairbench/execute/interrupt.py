@@ -30,8 +30,8 @@ class _Interrupt:
     came: bool = False
 
     def handle(self, number: int, frame: FrameType | None, /) -> None:
-        self.came = True
-        if not self.holds:
+        again, self.came = self.came, True
+        if again or not self.holds:
             raise KeyboardInterrupt
 
 
@@ -62,7 +62,7 @@ def check_interrupt() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends."""
+    """Let Ctrl-C wait until the block ends; a second one no longer does."""
     came = _interrupt.came
     _interrupt.holds += 1
     try:

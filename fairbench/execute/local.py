@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 
 from fairbench.errors import StudyError
 from fairbench.execute.executor import Executor, Limits
-from fairbench.execute.interrupt import PATIENCE, check_interrupt, held
+from fairbench.execute.interrupt import PATIENCE, check_interrupt, held, starting
 from fairbench.execute.job import Job, Outcome, Shared
 from fairbench.execute.retry import Died, overdue, try_twice
 from fairbench.execute.worker import Worker
@@ -71,7 +71,8 @@ class _Crew:
         unoccupied = sum(worker.job is None for worker in self._workers)
         room = self._most - len(self._workers)
         for _ in range(min(room, waiting - unoccupied)):
-            self._workers.append(Worker(self._shared))
+            with starting():
+                self._workers.append(Worker(self._shared))
 
     def _deal(self, waiting: deque[Job]) -> None:
         for worker in [worker for worker in self._workers if worker.idle]:

@@ -11,7 +11,6 @@ import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from fairbench.execute.interrupt import starting
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, packed, unpacked
 from fairbench.execute.retry import Died
 from fairbench.execute.threads import limit_threads
@@ -64,8 +63,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, shared), name="fairbench")
-        with starting():
-            self._process.start()
+        self._process.start()
         theirs.close()
         self.ready = False
         self.job: Job | None = None

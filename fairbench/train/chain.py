@@ -18,12 +18,12 @@ from fairbench.train.layers import Kind, Layer, Step, step_of
 from fairbench.train.program import traced
 from fairbench.train.stack import Block, Stack
 
-__all__ = ["Chain", "Layer", "Rows", "blocks_of", "chain_of"]
+__all__ = ["Chain", "Layer", "TaskGradients", "blocks_of", "chain_of"]
 
 REGISTER = 16
 """Numbers of single precision in a vector register of the widest common kind."""
 
-Rows = list[Tensor]
+TaskGradients = list[Tensor]
 """For each parameter the gradients (T, S, ...) of all tasks."""
 
 _ACTIVATIONS: Mapping[type[nn.Module], Kind] = {
@@ -52,7 +52,8 @@ def chain_of(module: nn.Module, prefix: str, /) -> tuple[Layer, ...] | None:
     before: fx.Node | None = None
     layers: list[Layer] = []
     for node in graph.nodes:
-        if node.op != "placeholder" and (node.args != (before,) or node.kwargs):
+        plain = node.kwargs in ({}, {"inplace": False})  # the latter of F.relu(x)
+        if node.op != "placeholder" and (node.args != (before,) or not plain):
             return None
         if node.op not in ("placeholder", "output"):
             layer = _layer(node, module, prefix)
@@ -100,14 +101,14 @@ class Chain:
     stack
         Where parameters lie, and where their gradients go.
     rows
-        Rows of a batch.
+        TaskGradients of a batch.
     """
 
     def __init__(self, layers: Sequence[Layer], stack: Stack, rows: int) -> None:
         self._steps: list[Step] = []
         for layer in layers:
             self._steps.append(step_of(layer, stack, rows, self._steps[-1:]))
-        self._rows: list[Rows] = []
+        self._rows: list[TaskGradients] = []
 
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
         """Outputs (S, batch, width) for features (S, batch, d), valid until the next call."""
@@ -123,7 +124,7 @@ class Chain:
         for step in reversed(self._steps):
             slope = step.back(slope, step.slots)
 
-    def rows(self, slopes: Sequence[Tensor], /) -> Rows:
+    def rows(self, slopes: Sequence[Tensor], /) -> TaskGradients:
         """The gradients of each of T tasks in the chain's parameters, valid until the next call.
 
         `slopes` (S, batch, width) are the tasks' gradients at what `forward` returned; they are

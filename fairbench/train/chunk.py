@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from fairbench.errors import StudyError
 from fairbench.method import Prediction, Trained, Trial, Work
 from fairbench.train.batch import Rows
 from fairbench.train.fit import Fitted, Weights, fit
 from fairbench.train.memory import stacks_of
+from fairbench.train.predict import predicted
 from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup, prepare
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from fairbench.train.network import NetworkMethod
 
 __all__ = ["train_chunk"]
-
-MOST_ELEMENTS = 1 << 22
-"""Bound on trials × rows × features that are predicted at once."""
 
 
 def train_chunk(method: NetworkMethod, work: Work, /) -> Trained:
@@ -97,16 +94,7 @@ def _predictions(setup: Setup, fitted: Fitted) -> list[Prediction]:
 def _predict(setup: Setup, fitted: Fitted, rows: Rows) -> FloatArray:
     """Predictions (S, rows, targets) on the standardised scale."""
     tensors = {**fitted.weights.parameters, **fitted.weights.buffers}
-    lanes = len(fitted.finite)
     names = [task.name for task in setup.tasks if task.column[0] == "target"]
-
-    def predict(x: Tensor) -> Tensor:
-        hidden = setup.network.trunk(tensors, x.expand(lanes, -1, -1), False)
-        return torch.cat([setup.network.heads[n](tensors, hidden, False) for n in names], dim=-1)
-
     if not rows.features.shape[0]:
-        return np.zeros((lanes, 0, len(names)))
-    at_once = max(1, MOST_ELEMENTS // (lanes * rows.features.shape[1]))
-    with torch.no_grad():
-        parts = [predict(x).cpu() for x in torch.split(rows.features, at_once)]
-    return torch.cat(parts, dim=1).double().numpy()
+        return np.zeros((len(fitted.finite), 0, len(names)))
+    return predicted(setup, tensors, rows, names).cpu().double().numpy()

@@ -15,6 +15,7 @@ from fairbench.train.batch import epoch_batches, orders_of
 from fairbench.train.dropout import mask_draws, noise_draws
 from fairbench.train.losses import row_losses
 from fairbench.train.optimizer import Optimizer, clip_lanes, rate
+from fairbench.train.predict import predicted
 from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup
 from fairbench.train.stack import Stack
@@ -44,11 +45,15 @@ class Weights:
                 tensor[index] = theirs[name]
 
     @classmethod
-    def copied(cls, stack: Stack, /) -> Weights:
-        """A copy of what `stack` holds now."""
+    def copied(cls, stack: Stack, index: Tensor | None = None, /) -> Weights:
+        """A copy of what `stack` holds now, of all trials or those of `index`."""
+
+        def copy(tensor: Tensor) -> Tensor:
+            return tensor.detach().clone() if index is None else tensor.detach()[index]
+
         return cls(
-            {name: tensor.detach().clone() for name, tensor in stack.parameters.items()},
-            {name: tensor.clone() for name, tensor in stack.buffers.items()},
+            {name: copy(tensor) for name, tensor in stack.parameters.items()},
+            {name: copy(tensor) for name, tensor in stack.buffers.items()},
         )
 
 
@@ -152,7 +157,7 @@ class _Run:
         """One optimiser step on features and table (S, batch, ...); losses (S, T)."""
         masks = self.masks.next() if self.setup.masks else {}
         masks = {name: mask[:, : x.shape[1]] for name, mask in masks.items()}
-        noise = self.noise.next()["noise"] if self.setup.weighting.noisy else None
+        noise = self.noise.next()["noise"].clone() if self.setup.weighting.noisy else None
         losses = self.gradients(x, table, masks, progress, noise)
         if self.training.clip_norm is not None:
             clip_lanes(self.gradients.stack, self.training.clip_norm)
@@ -176,20 +181,18 @@ class _Run:
         self.best_loss = torch.where(better, loss, self.best_loss)
         self.waited = torch.where(better, 0.0, self.waited + 1)
         index = better.nonzero().squeeze(1)
-        self.best.put(index, Weights.copied(self.gradients.stack).rows(index))
-        return self.waited >= self.training.patience
+        self.best.put(index, Weights.copied(self.gradients.stack, index))
+        # One that diverged stays, as ever.
+        finite = torch.as_tensor(self.finite[self.alive], device=self.setup.device)
+        return (self.waited >= self.training.patience) & finite
 
     def validation_loss(self) -> Tensor:
         """Mean loss (S,) of the main task on validation rows."""
         setup, stack = self.setup, self.gradients.stack
         main, rows = setup.tasks[0], setup.validation
-        with torch.no_grad():
-            tensors = {**stack.parameters, **stack.buffers}
-            x = rows.features.expand(stack.lanes, -1, -1)
-            hidden = setup.network.trunk(tensors, x, False)
-            output = setup.network.heads[main.name](tensors, hidden, False)
-            column = rows.batch(rows.table).columns[main.name]
-            return row_losses(main, output, column.expand_as(output)).mean(-1)
+        output = predicted(setup, {**stack.parameters, **stack.buffers}, rows, [main.name])
+        column = rows.batch(rows.table).columns[main.name]
+        return row_losses(main, output, column.expand_as(output)).mean(-1)
 
     def stop(self, ended: Tensor) -> None:
         """Take the trials (S,) that have ended out of the stack and go on with the others."""
@@ -213,9 +216,9 @@ class _Run:
     def put_final(self, index: Tensor) -> None:
         """Keep what the trials of `index` (positions in the stack) end with."""
         early = self.training.patience is not None
-        ended = self.best if early else Weights.copied(self.gradients.stack)
         whole = torch.tensor([self.alive[i] for i in index.tolist()], device=self.setup.device)
-        self.final.put(whole, ended.rows(index))
+        stack = self.gradients.stack
+        self.final.put(whole, self.best.rows(index) if early else Weights.copied(stack, index))
 
     def finish(self) -> Fitted:
         """The result, with the trials that ran to the last epoch."""

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["Footprint", "stacks_of"]
 
 COPIES = 9
-"""Of all parameters: themselves, gradients, two moments, the initial module, the start, the
-final weights, and the best ones with what compares them."""
+"""Of all parameters: themselves, gradients, two moments, the initial module, the start, the final
+weights, the best ones, and what is copied on the way. One more set of the first four lives for
+a moment when a stack shrinks."""
+
+SHRINKING = 4
+"""Those of the smaller stack, while the larger is still there."""
 
 PASSES = 4
 """Tensors of a layer's size that a step keeps or makes: values, slopes, and those of others."""
@@ -33,10 +37,14 @@ PASSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """About how many bytes training takes: for each trial, and for each order of the rows."""
+    """About how many bytes training takes.
+
+    For each trial, for each order of the rows, and for each trial and row of a forward pass.
+    """
 
     trial: int
     order: int
+    row: int
 
     @classmethod
     def of(
@@ -47,8 +55,15 @@ class Footprint:
         masks: MaskShapes,
         rows: Sequence[Rows],
         /,
+        *,
+        terms: int,
+        shrinks: bool,
     ) -> Footprint:
-        """That of a module which `run` calls, with `rows` for training first."""
+        """That of a module which `run` calls, with `rows` for training first.
+
+        `terms` is the number of losses whose gradients in the trunk are kept apart, and `shrinks`
+        says whether trials may stop early.
+        """
         item = probe.element_size()
         tensors = [*module.parameters(), *module.buffers()]
         layers = [layer for layer in module.modules() if not any(layer.children())]
@@ -65,11 +80,16 @@ class Footprint:
             hook.remove()
         drawn = sum(prod(shape) for _, shape in masks.values())
         train, *held_out = rows
-        trial = COPIES * sum(t.numel() for t in tensors) + PASSES * sum(sizes) + AHEAD * drawn
+        # Gradients apart are kept twice, where a last batch is short.
+        copies = COPIES + 2 * terms + (SHRINKING if shrinks else 0)
+        # A batch of its own, beside what its layers make of it.
+        passes = PASSES * (sum(sizes) + probe.numel())
+        trial = copies * sum(t.numel() for t in tensors) + passes + AHEAD * drawn
         predicted = sum(part.table.numel() for part in held_out)
-        # A permuted copy of all rows, and the batch that is cut from it.
-        order = train.features.numel() + train.table.numel() + 2 * len(train.table)
-        return cls(item * trial + 8 * predicted, item * order)
+        # All rows in their order, and that order in numbers of eight bytes.
+        order = item * (train.features.numel() + train.table.numel()) + 8 * len(train.table)
+        row = item * PASSES * (sum(sizes) + probe.numel()) // len(probe)
+        return cls(item * trial + 8 * predicted, order, row)
 
 
 def stacks_of(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairbench.train.chain import Chain, Layer, Rows, blocks_of
+from fairbench.train.chain import Chain, Layer, TaskGradients, blocks_of
 from fairbench.train.stack import Block, Stack
 
 if TYPE_CHECKING:
@@ -38,35 +38,35 @@ class Net(ABC):
         """
 
     @abstractmethod
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
         """Each task's gradient in the trunk's parameters, valid until the next call.
 
         `at_outputs` are the tasks' gradients (S, batch, widths) at the outputs.
         """
 
     @abstractmethod
-    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
         """Write all gradients: the heads' for `at_outputs`, the trunk's from its rows.
 
         The trunk gets the sum of the tasks' `rows` with `weights` (S, T).
         """
 
 
-def gramian(rows: Rows, /) -> Tensor:
+def gramian(rows: TaskGradients, /) -> Tensor:
     """Inner products (S, T, T) of the tasks' gradients, summed over parameters."""
     total: Tensor | None = None
     for each in rows:
-        flat = each.flatten(2).transpose(0, 1)
+        flat = each.reshape(*each.shape[:2], -1).transpose(0, 1)
         total = torch.bmm(flat, flat.mT) if total is None else torch.baddbmm(total, flat, flat.mT)
     assert total is not None
     return total
 
 
-def _combine(rows: Rows, weights: Tensor, slots: Sequence[Tensor]) -> None:
+def _combine(rows: TaskGradients, weights: Tensor, slots: Sequence[Tensor]) -> None:
     """Write the sum of the tasks' rows with `weights` (S, T) into `slots`."""
     columns = weights.unsqueeze(1)
     for each, slot in zip(rows, slots, strict=True):
-        flat = each.flatten(2).transpose(0, 1)
+        flat = each.reshape(*each.shape[:2], -1).transpose(0, 1)
         torch.bmm(columns, flat, out=slot.view(slot.shape[0], 1, -1))
 
 
@@ -100,12 +100,12 @@ class ByHand(Net):
         slope = at_outputs if at_trunk is None else at_trunk
         self._now.trunk.backward(self._now.at_hidden(slope))
 
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
         return self._now.trunk.rows(
             [self._now.at_hidden(slope, task) for task, slope in enumerate(at_outputs)]
         )
 
-    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
         self._now.write_heads(at_outputs)
         _combine(rows, weights, self._now.trunk.slots)
 
@@ -164,14 +164,14 @@ class ByAutograd(Net):
         for slot, gradient in zip(self._trunk_slots(), self._pulled(at_hidden), strict=True):
             _put(slot, gradient)
 
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> Rows:
+    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
         tasks = [self._pulled(self._at_hidden(slope)) for slope in at_outputs]
         return [
             torch.stack([torch.zeros_like(slot) if found is None else found for found in each])
             for slot, each in zip(self._trunk_slots(), zip(*tasks, strict=True), strict=True)
         ]
 
-    def backward_rows(self, at_outputs: Tensor, rows: Rows, weights: Tensor, /) -> None:
+    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
         self._write_heads(at_outputs)
         _combine(rows, weights, self._trunk_slots())
 

@@ -15,7 +15,7 @@ from fairbench.weighting import Step, Weighting
 if TYPE_CHECKING:
     from fairbench.train.setup import Setup
 
-__all__ = ["LEARNED", "Fields", "Rules"]
+__all__ = ["LEARNED", "Fields", "Rules", "is_constant"]
 
 LEARNED = "weighting."
 """Prefix of the weighting's own parameters within the stack."""
@@ -49,13 +49,21 @@ class Rules:
         )
         return found
 
+    def loss_scales(self, tradeoff: Tensor, /) -> Tensor:
+        """Factors (S, T) on the default losses."""
+        method, tasks = self._setup.method, self._setup.tasks
+        scales: Tensor = self._call(
+            "loss_scales", lambda value: method.loss_scales(tasks, value), tradeoff
+        )
+        return scales
+
     def slopes(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """The objective's gradients, and the next state.
 
         Those in the losses (S, T), and those in its own parameters (S, ...) by name.
         """
         weighting = self._setup.weighting
-        if type(weighting).slopes is not Weighting.slopes:
+        if has_slopes(type(weighting)):
             with torch.no_grad():
                 closed: tuple[Tensor, dict[str, Tensor], dict[str, Tensor]] = self._call(
                     "slopes", lambda f: _plain(weighting.slopes(Step(**f))), fields
@@ -86,7 +94,11 @@ class Rules:
         """Factors (S, T) on each task's gradient where it enters the trunk."""
         rule = self._setup.weighting.trunk_scale
         with torch.no_grad():
-            scale: Tensor = self._call("trunk_scale", lambda f: rule(Step(**f)), fields)
+            scale: Tensor = self._call(
+                "trunk_scale",
+                lambda f: torch.ones_like(f["losses"]) if (s := rule(Step(**f))) is None else s,
+                fields,
+            )
         return scale
 
     def epoch_end(self, losses: Tensor, state: dict[str, Tensor], /) -> dict[str, Tensor]:
@@ -103,6 +115,32 @@ class Rules:
         if name not in self._lifted:
             self._lifted[name] = lift(function, arguments)
         return self._lifted[name](*arguments)
+
+
+def is_constant(rule: type[Weighting], /) -> bool:
+    """Whether weights may be worked out once an epoch.
+
+    A subclass that overrides what its parent called constant has to say so again.
+    """
+    return (
+        rule.objective is Weighting.objective
+        and rule.trunk_scale is Weighting.trunk_scale
+        and (
+            rule.weights is Weighting.weights
+            or (rule.constant is True and _goes_with(rule, "constant", "weights"))
+        )
+    )
+
+
+def has_slopes(rule: type[Weighting], /) -> bool:
+    """Whether it has closed forms of its objective's gradient, and not of its parent's."""
+    return rule.slopes is not Weighting.slopes and _goes_with(rule, "slopes", "objective")
+
+
+def _goes_with(rule: type[Weighting], claim: str, method: str) -> bool:
+    """Whether the class that makes a claim about a method has that method, or overrides it."""
+    by, of = (next(c for c in rule.__mro__ if name in vars(c)) for name in (claim, method))
+    return issubclass(by, of)
 
 
 def _plain(result: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -119,6 +119,11 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         },
         chain_of(trunk, "trunk.") if _all_linear(heads) else None,
     )
+    has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+    columns = train.batch(train.table[:size])
+    losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
+    terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
+    weighting = method.weighting(dataset)
     module.eval()
     footprint = Footprint.of(
         module,
@@ -126,16 +131,14 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         probe,
         masks,
         (train, validation, test),
+        terms=terms if weighting.needs == "gramian" else 0,
+        shrinks=work.training.patience is not None,
     )
-    has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
-    columns = train.batch(train.table[:size])
-    losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
-    terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
     return Setup(
         method,
         work,
         tasks,
-        method.weighting(dataset),
+        weighting,
         network,
         masks,
         train,
@@ -171,6 +174,14 @@ def _parts(
             where=type(module).__qualname__,
             mend="build one head per task, keyed by the task's name",
         )
+    names: dict[int, str] = {}
+    for name, parameter in module.named_parameters(remove_duplicate=False):
+        if (other := names.setdefault(id(parameter), name)) != name:
+            raise PluginError(
+                f"model {method.model!r} uses one parameter as {other!r} and as {name!r}",
+                where=type(module).__qualname__,
+                mend="give each its own: side by side they would no longer be one",
+            )
     return trunk, {task.name: heads[task.name] for task in tasks}
 
 

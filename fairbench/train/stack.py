@@ -31,12 +31,16 @@ class Block:
 
     def joined(self, parameters: Mapping[str, Tensor], /) -> Tensor:
         """The block's own tensor, of parameters by name."""
-        whole = torch.cat([parameters[name].detach() for name in self.members], dim=1)
-        return whole.mT if self.transposed else whole
+        members = [parameters[name].detach() for name in self.members]
+        if len(members) > 1:
+            return torch.cat(members, dim=1)
+        return members[0].mT if self.transposed else members[0]
 
-    def parts(self, whole: Tensor, sizes: Sequence[int], /) -> Sequence[Tensor]:
-        """The members, as views of the block's own tensor."""
-        return [whole.mT] if self.transposed else torch.split(whole, [*sizes], dim=1)
+    def parts(self, whole: Tensor, parameters: Mapping[str, Tensor], /) -> Sequence[Tensor]:
+        """The members, shaped as in `parameters`, as views of the block's own tensor."""
+        if len(self.members) > 1:
+            return torch.split(whole, [parameters[n].shape[1] for n in self.members], dim=1)
+        return [whole.mT if self.transposed else whole]
 
 
 @dataclass
@@ -90,10 +94,8 @@ class Stack:
             layout, _cut(flat, shapes), _cut(stack.grad, shapes), strict=True
         ):
             stack.blocks[block.name], stack.block_slots[block.name] = values, slots
-            sizes = [parameters[name].shape[1] for name in block.members]
-            for name, value, slot in zip(
-                block.members, block.parts(values, sizes), block.parts(slots, sizes), strict=True
-            ):
+            parts = (block.parts(whole, parameters) for whole in (values, slots))
+            for name, value, slot in zip(block.members, *parts, strict=True):
                 stack.parameters[name] = value.detach().requires_grad_()
                 stack.slots[name] = slot
         return stack
@@ -118,13 +120,13 @@ class Stack:
     def lane_norms(self) -> Tensor:
         """Euclidean norm (S,) of each trial's whole gradient."""
         slots = self.block_slots.values()
-        parts = [torch.linalg.vector_norm(slot.flatten(1), dim=1) for slot in slots]
+        parts = [torch.linalg.vector_norm(slot.reshape(self.lanes, -1), dim=1) for slot in slots]
         norms: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
         return norms
 
     def finite(self) -> Tensor:
         """Which trials (S,) have only finite parameters."""
-        sums = [tensor.flatten(1).sum(1) for tensor in self.blocks.values()]
+        sums = [tensor.reshape(self.lanes, -1).sum(1) for tensor in self.blocks.values()]
         return torch.isfinite(torch.stack(sums)).all(0)
 
 

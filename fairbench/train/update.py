@@ -12,7 +12,7 @@ from torch import Tensor
 from fairbench.train.losses import ClosedLosses
 from fairbench.train.net import gramian
 from fairbench.train.network import NetworkMethod
-from fairbench.train.rules import LEARNED, Fields, Rules
+from fairbench.train.rules import LEARNED, Fields, Rules, is_constant
 from fairbench.train.stack import Stack
 from fairbench.weighting import Weighting
 
@@ -56,8 +56,7 @@ class Gradients:
         self._net, self._rules = setup.net(), Rules(setup)
         rule = type(setup.weighting)
         self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
-        plain = rule.weights is Weighting.weights and rule.objective is Weighting.objective
-        self._is_constant = (rule.constant or plain) and not self._scales_trunk
+        self._is_constant = is_constant(rule)
         self._begin()
 
     def _begin(self) -> None:
@@ -66,7 +65,7 @@ class Gradients:
         self._closed = None
         if type(method).losses is NetworkMethod.losses:
             plain = type(method).loss_scales is NetworkMethod.loss_scales
-            scales = None if plain else method.loss_scales(tasks, self._tradeoff)
+            scales = None if plain else self._rules.loss_scales(self._tradeoff)
             self._closed = ClosedLosses(tasks, scales, self._tradeoff)
         self._constant: Tensor | None = None
         self._own = {
@@ -126,7 +125,7 @@ class Gradients:
             tasks = torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
             return [pulled(one.expand_as(losses)) for one in tasks]
 
-        detached = {name: signal.detach() for name, signal in signals.items()}
+        detached = {name: signal.detach().clone() for name, signal in signals.items()}
         return _Losses(losses.detach(), detached, pulled, each)
 
     def _fields(self, losses: _Losses, progress: float, noise: Tensor | None) -> Fields:
@@ -162,6 +161,9 @@ class Gradients:
     def _by_gramian(self, losses: _Losses, fields: Fields) -> None:
         """One pass through the trunk per loss; the rule weighs them by their inner products."""
         rows = self._net.trunk_rows(losses.each())
-        fields["gramian"] = gramian(rows)
+        terms = losses.values.shape[1]
+        fields["gramian"] = (
+            gramian(rows) if rows else losses.values.new_zeros(self.stack.lanes, terms, terms)
+        )
         weights, self.state = self._rules.weights(fields)
         self._net.backward_rows(losses.pulled(weights), rows, weights)

@@ -44,6 +44,16 @@ def test_it_waits_for_what_must_be_whole(holding):
     assert done == ["inner", "outer", "later"]
 
 
+def test_a_second_one_waits_no_longer():
+    done = []
+    with heeded(), pytest.raises(KeyboardInterrupt), held():  # noqa: PT012  # likewise
+        interrupt()
+        done.append("once")
+        interrupt()
+        done.append("never")
+    assert done == ["once"]
+
+
 def test_the_error_of_a_held_block_comes_first():
     with heeded(), pytest.raises(ValueError, match="mine"), held():  # noqa: PT012  # likewise
         interrupt()

@@ -186,6 +186,30 @@ class ConstantNot(DividesByLosses):
     constant: ClassVar = True
 
 
+@dataclass(frozen=True)
+class ConstantButForProgress(Weighting):
+    constant: ClassVar = True
+
+    def weights(self, step):
+        return torch.ones_like(step.losses) * step.progress[..., None], step.state
+
+
+class ConstantObjective(Uncertain):
+    constant: ClassVar = True
+
+
+class SlopesLeaveState(Uncertain):
+    def initial_state(self, tasks):
+        return {"count": torch.zeros(1)}
+
+    def objective(self, losses, step):
+        return super().objective(losses, step)[0], {"count": step.state["count"] + 1}
+
+    def slopes(self, step):
+        weights = torch.exp(-step.parameters["log_variance"])
+        return weights, {"log_variance": 1 - weights * step.losses}, step.state
+
+
 class WrongSlopes(Uncertain):
     def slopes(self, step):
         s = step.parameters["log_variance"]
@@ -216,6 +240,9 @@ class TestWeightingKit:
             (LosesState, "shapes"),
             (StateInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
             (ConstantNot, "constant_weights_change_between_epochs_only"),
+            (ConstantButForProgress, "constant_weights_change_between_epochs_only"),
+            (ConstantObjective, "constant_weights_change_between_epochs_only"),
+            (SlopesLeaveState, "slopes_are_the_derivatives_of_the_objective"),
             (WrongSlopes, "slopes_are_the_derivatives_of_the_objective"),
             (LossesInPlace, "changes_no_input_and_draws_no_randomness_of_its_own"),
         ],

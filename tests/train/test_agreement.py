@@ -3,11 +3,15 @@
 Each case takes at least 200 steps in float64 and must agree to 1e-9 in units of the target.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from fairbench.errors import PluginError
 from fairbench.method import Tradeoff
 from fairbench.train import NetworkMethod, protected_task, target_tasks, task_losses
 from fairbench.train.setup import prepare
@@ -19,6 +23,8 @@ from fairbench_baselines.single_task import SingleTask
 from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
 from fairbench_baselines.weighted import _Weighted as Weighted
 from fairbench_paper.static_alpha import StaticAlpha
+from fairbench_weightings.static import Static as StaticRule
+from fairbench_weightings.uncertainty import Uncertainty as UncertaintyRule
 from tests.train.conftest import make_dataset, make_work
 from tests.train.plain import plain_fit, plain_module, plain_predict
 
@@ -316,6 +322,163 @@ def test_chains_of_layers(trunk, weighting):
     by_hand = prepare(Method(), work).network.chain is not None
     assert by_hand == (trunk in (in_a_row, begins_with_norm))
     assert_agrees(Method(), work)
+
+
+class _Functional(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.layer = nn.Linear(features, 6)
+
+    def forward(self, x):
+        return F.relu(self.layer(x))
+
+
+class _Scaled(nn.Module):
+    """A parameter that is a single number."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(features, 6), nn.Parameter(torch.tensor(1.3))
+
+    def forward(self, x):
+        return torch.tanh(self.layer(x)) * self.scale
+
+
+def nothing_to_train(features):
+    return nn.Sequential(nn.ReLU(), nn.ConstantPad1d((0, 6 - features), 0.0))
+
+
+@pytest.mark.parametrize("weighting", [Weighting, _Rows])
+@pytest.mark.parametrize("trunk", [_Functional, _Scaled, nothing_to_train])
+def test_unusual_trunks(trunk, weighting):
+    class Method(_OwnModel):
+        def weighting(self, dataset):
+            return weighting()
+
+        def build(self, fold, tasks):
+            module = super().build(fold, tasks)
+            module.trunk = trunk(fold.dataset.features.shape[1])
+            return module
+
+    work = make_work((0.3, 2.0), clip_norm=1.0, patience=5)
+    assert (prepare(Method(), work).network.chain is not None) == (trunk is _Functional)
+    if trunk is nothing_to_train and weighting is _Rows:
+        assert [p.status for p in Method().train(work).predictions] == ["ok", "ok"]
+    else:
+        assert_agrees(Method(), work)
+
+
+def test_heads_that_are_one_module_are_refused():
+    class Method(_OwnModel):
+        def build(self, fold, tasks):
+            module = super().build(fold, tasks)
+            module.heads["z"] = module.heads["y"]
+            return module
+
+    with pytest.raises(PluginError, match=r"'heads\.y\.weight' and as 'heads\.z\.weight'"):
+        Method().train(make_work((0.3, 2.0)))
+
+
+# rules whose parents claim more than they keep
+
+
+class _OtherObjective(UncertaintyRule):
+    """Has its parent's slopes, which are another objective's."""
+
+    def objective(self, losses, step):
+        s = step.parameters["log_variances"]
+        return ((-2 * s).exp() * losses + s).sum(-1), step.state
+
+
+@dataclass(frozen=True)
+class _NotConstant(StaticRule):
+    """Has its parent's claim to be constant."""
+
+    def weights(self, step):
+        weights, state = super().weights(step)
+        return weights * step.losses, state
+
+
+@dataclass(frozen=True)
+class _OwnObjective(StaticRule):
+    def objective(self, losses, step):
+        return losses.square().sum(-1), step.state
+
+
+@dataclass(frozen=True)
+class _OptionNamedConstant(Weighting):
+    constant: float = 2.0
+
+    def weights(self, step):
+        return self.constant * step.losses, step.state
+
+
+class _KeepsNoise(Weighting):
+    noisy = True
+
+    def initial_state(self, tasks):
+        return {"before": torch.zeros(tasks)}
+
+    def weights(self, step):
+        return 1 + (step.noise - step.state["before"]).abs(), {"before": step.noise}
+
+
+class _NoScale(Weighting):
+    def trunk_scale(self, step):
+        return None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        _OtherObjective(),
+        _NotConstant((1.0, 2.0)),
+        _OwnObjective((1.0, 2.0)),
+        _OptionNamedConstant(),
+        _KeepsNoise(),
+        _NoScale(),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_rules_that_look_like_others(rule):
+    class Method(Weighted):
+        def weighting(self, dataset):
+            return rule
+
+    assert_agrees(Method(architecture=SMALL), make_work((0.3, 2.0), lr=0.02))
+
+
+class _KeepsOutputs(Weighting):
+    def initial_state(self, tasks):
+        return {"before": torch.zeros(tasks)}
+
+    def weights(self, step):
+        now = step.signals["first"]
+        return 1 + (now - step.state["before"]).abs(), {"before": now}
+
+
+def test_signals_that_are_views_of_outputs_stay_as_they_were():
+    class Method(StaticAlpha):
+        def weighting(self, dataset):
+            return _KeepsOutputs()
+
+        def losses(self, tasks, outputs, batch, tradeoff):
+            losses = task_losses(tasks, outputs, batch)
+            return losses, {"first": outputs["y"][..., :2, 0]}
+
+    assert_agrees(Method(architecture=SMALL), make_work(VALUES))
+
+
+class _OneTrialScales(Weighted):
+    """Right for one trial; over a stack of two it would be transposed."""
+
+    def loss_scales(self, tasks, tradeoff):
+        return torch.stack([torch.ones_like(tradeoff), tradeoff])
+
+
+@pytest.mark.parametrize("values", [(0.3, 2.0), (0.3, 1.0, 2.0)])
+def test_scales_written_for_one_trial(values):
+    assert_agrees(_OneTrialScales(architecture=SMALL), make_work(values))
 
 
 class _Dropped(_OwnModel):

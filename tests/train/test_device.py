@@ -11,6 +11,7 @@ import pytest
 
 from fairbench.train.batch import epoch_batches
 from fairbench.train.fit import Weights, _Run
+from fairbench.train.rules import Rules
 from fairbench.train.setup import prepare
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
@@ -30,8 +31,13 @@ def steps_elsewhere(method, work):
     """The losses of each step of an epoch on another device."""
     here = run_of(method, work)
     here.epoch(0)  # which looks at numbers to see how rules are lifted
-    run = run_of(method, dataclasses.replace(work, device="meta"))
-    run.gradients._rules._lifted = here.gradients._rules._lifted
+    lifted = here.gradients._rules._lifted
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rules, "_call", lambda self, name, rule, *given: lifted[name](*given))
+        return _steps(run_of(method, dataclasses.replace(work, device="meta")), work)
+
+
+def _steps(run, work):
     batches = epoch_batches(run.setup.train, run.orders, run.streams, work.training.batch_size)
     return [run.step(x, table, 0.5, 0.01) for x, table in batches]
 

@@ -1,6 +1,7 @@
 """A trial that diverges is marked, and leaves its neighbours untouched to the bit."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -29,8 +30,9 @@ class _Explosive(NetworkMethod):
         return (error * torch.where(tradeoff > 1, 1e38 * tradeoff, 1.0))[..., None]
 
 
-def test_neighbours_of_a_diverged_trial_do_not_change_by_a_bit():
-    settings = {"dtype": "float32", "optimizer": "sgd", "epochs": 6}
+@pytest.mark.parametrize("patience", [None, 2])
+def test_neighbours_of_a_diverged_trial_do_not_change_by_a_bit(patience):
+    settings = {"dtype": "float32", "optimizer": "sgd", "epochs": 6, "patience": patience}
     calm = _Explosive().train(make_work((0.1, 0.2, 0.3), **settings)).predictions
     struck = _Explosive().train(make_work((0.1, 9.0, 0.3), **settings)).predictions
     assert [p.status for p in struck] == ["ok", "diverged", "ok"]

@@ -1,14 +1,17 @@
 """A chunk that would take too much memory is trained in several stacks, with the same numbers."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from fairbench.method import Trial
-from fairbench.train import chunk
+from fairbench.train import chunk, predict
 from fairbench.train.memory import Footprint, stacks_of
 from fairbench.train.setup import prepare
+from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_dataset, make_work
 
@@ -24,14 +27,14 @@ def chains(count, seeds=1):
     [(1000, [7]), (75, [7]), (74, [3, 4]), (40, [2, 2, 3]), (15, [1] * 7), (1, [1] * 7)],
 )
 def test_the_fewest_even_parts_that_fit(budget, sizes):
-    parts = stacks_of(chains(7), Footprint(trial=10, order=5), budget)
+    parts = stacks_of(chains(7), Footprint(trial=10, order=5, row=1), budget)
     assert [len(part) for part in parts] == sizes
     assert [c for part in parts for c in part] == chains(7)
 
 
 def test_each_seed_has_an_order_of_its_own():
-    assert len(stacks_of(chains(4), Footprint(1, 100), 104)) == 1
-    assert len(stacks_of(chains(4, seeds=2), Footprint(1, 100), 104)) == 2
+    assert len(stacks_of(chains(4), Footprint(1, 100, 1), 104)) == 1
+    assert len(stacks_of(chains(4, seeds=2), Footprint(1, 100, 1), 104)) == 2
 
 
 def test_a_larger_model_batch_or_table_takes_more():
@@ -45,7 +48,33 @@ def test_a_larger_model_batch_or_table_takes_more():
     many = make_dataset(rows=1400)
     assert footprint(make_work(VALUES, many, train=1300), hidden=(9, 6)).order > 9 * usual.order
     single = footprint(make_work(VALUES, dtype="float32"), hidden=(9, 6))
-    assert usual.order == 2 * single.order
+    assert usual.row == 2 * single.row
+    assert usual.order - 8 * 83 == 2 * (single.order - 8 * 83)
+    patient = footprint(make_work(VALUES, patience=3), hidden=(9, 6))
+    assert patient.trial > usual.trial
+    assert prepare(Pcgrad(architecture={"hidden": (9, 6)}), make_work(VALUES)).footprint.trial > (
+        usual.trial
+    )
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_rows_are_predicted_a_few_at_once(lanes, monkeypatch):
+    work = make_work(VALUES[:lanes], patience=4, epochs=40)
+    method = StaticAlpha(architecture={"hidden": (9, 6)})
+    whole = method.train(work)
+    footprint = prepare(method, work).footprint
+    monkeypatch.setattr(predict, "AT_ONCE", 7 * lanes * footprint.row)
+    rows = []
+
+    def seen(tensor, at_once):
+        rows.append(at_once)
+        return torch.split(tensor, at_once)
+
+    monkeypatch.setattr(predict, "torch", SimpleNamespace(**{**vars(torch), "split": seen}))
+    parts = method.train(work)
+    assert min(rows) == 7  # more of them as trials stop
+    for one, other in zip(parts.predictions, whole.predictions, strict=True):
+        np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("training", [{}, {"chain": 2, "patience": 4}])

@@ -108,11 +108,20 @@ class WeightingConformance(Conformance):
         rule = self._rule()
         if not type(rule).constant:
             return
+        assert type(rule).objective is Weighting.objective, (
+            "a rule with an objective of its own has no constant weights"
+        )
         for tasks in self.tasks:
             state, parameters = _begin(rule, tasks, len(self.tradeoffs))
             after: Mapping[str, Tensor] = state
             for bare in self._steps(rule, tasks):
-                for step in (bare, _times(bare, torch.full((tasks,), 3.0, dtype=torch.float64))):
+                other = _times(bare, torch.full((tasks,), 3.0, dtype=torch.float64))
+                later = replace(
+                    other,
+                    noise=None if bare.noise is None else -bare.noise,
+                    progress=None if bare.progress is None else bare.progress + 0.1,
+                )
+                for step in (bare, later):
                     weights, next_state = rule.weights(
                         replace(step, state=after, parameters=parameters)
                     )
@@ -143,6 +152,8 @@ class WeightingConformance(Conformance):
                 for one, other in zip(found, expected, strict=True):
                     assert torch.allclose(one, other), f"slopes {one}, derivatives {other}"
                 assert {*state} == {*after}, f"slopes leave the state {[*state]}"
+                for name, tensor in after.items():
+                    assert torch.equal(state[name], tensor), f"slopes leave another {name!r}"
 
     def _rule(self) -> Weighting:
         rule = self.make()
