@@ -153,8 +153,9 @@ def _train(
             for outcome in outcomes:
                 with held():
                     session.keep(outcome)
-                    progress.finished(outcome)
                 registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
+                with held():  # whose first imports must not be torn
+                    progress.finished(outcome)
                 check_interrupt()
         session.audit(resolved)
         session.write()

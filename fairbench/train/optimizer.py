@@ -1,7 +1,8 @@
-"""Optimisers over the flat buffer of a stack: torch's own functions, on long vectors.
+"""Optimisers over the flat buffer of a stack: torch's own fused kernels, on long vectors.
 
 All of them are element-wise, so that one call serves every trial of one learning rate. Trials
-with rates of their own get a call for each rate, on the parts that belong to it.
+with rates of their own get a call for each rate, on the parts that belong to it. The kernels are
+called as torch's optimisers call them; going through those takes a sixth of a small stack's step.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
-from torch.optim.adamw import adamw
-from torch.optim.sgd import sgd
 
 from fairbench.method import Training
 from fairbench.train.stack import Stack
@@ -34,7 +32,7 @@ class _Part:
     gradients: list[Tensor]
     first: list[Tensor]
     second: list[Tensor]
-    steps: list[Tensor]
+    count: Tensor
 
 
 class Optimizer:
@@ -72,10 +70,8 @@ class Optimizer:
                 [view[start:stop].reshape(-1) for view in self._stack.cut(flat)] for flat in flats
             )
         count = torch.tensor(float(self._taken), device=self._stack.flat.device)
-        steps = [count.clone() for _ in parameters]
-        return _Part(self._factors[start], parameters, gradients, first, second, steps)
+        return _Part(self._factors[start], parameters, gradients, first, second, count)
 
-    @torch.no_grad()
     def step(self, rate: float, /) -> None:
         """Update all parameters at this learning rate times each trial's factor."""
         self._taken += 1
@@ -83,34 +79,34 @@ class Optimizer:
         for part in self._parts:
             lr = rate * part.factor
             if self._training.optimizer == "sgd":
-                sgd(
+                torch._fused_sgd_(
                     part.parameters,
                     part.gradients,
-                    [*part.first],
-                    fused=True,
+                    part.first if self._training.momentum else [],
                     weight_decay=decay,
                     momentum=self._training.momentum,
                     lr=lr,
                     dampening=0.0,
                     nesterov=False,
                     maximize=False,
+                    is_first_step=False,
                 )
                 continue
-            update = adam if self._training.optimizer == "adam" else adamw
-            update(
+            part.count.add_(1)
+            adam = self._training.optimizer == "adam"
+            (torch._fused_adam_ if adam else torch._fused_adamw_)(
                 part.parameters,
                 part.gradients,
                 part.first,
                 part.second,
                 [],
-                part.steps,
-                fused=True,
-                amsgrad=False,
+                [part.count] * len(part.parameters),
+                lr=lr,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
-                lr=lr,
                 weight_decay=decay,
                 eps=EPS,
+                amsgrad=False,
                 maximize=False,
             )
 
