@@ -94,13 +94,15 @@ class Weighting:
         weights, state = self.weights(step)
         return (weights * losses).sum(-1), state
 
-    def slopes(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
-        """The gradient of `objective` in closed form, which saves differentiating it.
+    def slopes(
+        self, step: Step, /
+    ) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]] | None:
+        """The gradient of `objective` in closed form, or None to have it differentiated.
 
         Its derivatives in ``step.losses`` (..., T) and in each of ``step.parameters`` (...),
-        by name, and the state for the next step. Optional.
+        by name, and the state for the next step.
         """
-        raise NotImplementedError
+        return None
 
     def trunk_scale(self, step: Step, /) -> Tensor | None:
         """Factors (..., T) on each task's gradient where it enters the trunk, or None for 1.

@@ -101,7 +101,7 @@ class Chain:
     stack
         Where parameters lie, and where their gradients go.
     rows
-        TaskGradients of a batch.
+        Rows of a batch.
     """
 
     def __init__(self, layers: Sequence[Layer], stack: Stack, rows: int) -> None:

@@ -66,7 +66,7 @@ class Rules:
         if has_slopes(type(weighting)):
             with torch.no_grad():
                 closed: tuple[Tensor, dict[str, Tensor], dict[str, Tensor]] = self._call(
-                    "slopes", lambda f: _plain(weighting.slopes(Step(**f))), fields
+                    "slopes", lambda f: _plain(_given(weighting.slopes(Step(**f)))), fields
                 )
             return closed
         leaf = fields["losses"].clone().requires_grad_()
@@ -79,7 +79,8 @@ class Rules:
                 {**fields, "parameters": own},
             )
         weights, *found = torch.autograd.grad(total.sum(), [leaf, *own.values()])
-        return weights, dict(zip(own, found, strict=True)), state
+        after = {name: tensor.detach() for name, tensor in state.items()}
+        return weights, dict(zip(own, found, strict=True)), after
 
     def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights (S, T) and next state."""
@@ -141,6 +142,11 @@ def _goes_with(rule: type[Weighting], claim: str, method: str) -> bool:
     """Whether the class that makes a claim about a method has that method, or overrides it."""
     by, of = (next(c for c in rule.__mro__ if name in vars(c)) for name in (claim, method))
     return issubclass(by, of)
+
+
+def _given(slopes: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    assert slopes is not None, "a rule that overrides `slopes` has to give them"
+    return slopes
 
 
 def _plain(result: tuple[Any, ...]) -> tuple[Any, ...]:

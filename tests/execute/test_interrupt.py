@@ -31,14 +31,18 @@ def test_it_is_raised_at_once_where_nothing_holds_it():
 @pytest.mark.parametrize("holding", [held, starting])
 def test_it_waits_for_what_must_be_whole(holding):
     done = []
-    with heeded():
-        with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # the point is where it is raised
+
+    def work() -> None:
+        with holding():
             with holding():
-                with holding():
-                    interrupt()
-                    done.append("inner")
-                done.append("outer")
-            done.append("never")
+                interrupt()
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+
+    with heeded():
+        with pytest.raises(KeyboardInterrupt):
+            work()
         with holding():  # such as the end of all workers: not torn by what has been raised
             done.append("later")
     assert done == ["inner", "outer", "later"]
@@ -46,18 +50,27 @@ def test_it_waits_for_what_must_be_whole(holding):
 
 def test_a_second_one_waits_no_longer():
     done = []
-    with heeded(), pytest.raises(KeyboardInterrupt), held():  # noqa: PT012  # likewise
-        interrupt()
-        done.append("once")
-        interrupt()
-        done.append("never")
+
+    def work() -> None:
+        with held():
+            interrupt()
+            done.append("once")
+            interrupt()
+            done.append("never")
+
+    with heeded(), pytest.raises(KeyboardInterrupt):
+        work()
     assert done == ["once"]
 
 
 def test_the_error_of_a_held_block_comes_first():
-    with heeded(), pytest.raises(ValueError, match="mine"), held():  # noqa: PT012  # likewise
-        interrupt()
-        raise ValueError("mine")
+    def work() -> None:
+        with held():
+            interrupt()
+            raise ValueError("mine")
+
+    with heeded(), pytest.raises(ValueError, match="mine"):
+        work()
 
 
 def test_one_that_a_finaliser_swallowed_is_raised_again(monkeypatch):

@@ -147,7 +147,9 @@ class WeightingConformance(Conformance):
                 objective, after = rule.objective(losses, step)
                 sources = [losses, *own.values()]
                 expected = torch.autograd.grad(objective.sum(), sources)
-                weights, gradients, state = rule.slopes(step)
+                slopes = rule.slopes(step)
+                assert slopes is not None, "a rule that overrides slopes has to give them"
+                weights, gradients, state = slopes
                 found = [weights, *(gradients[name] for name in own)]
                 for one, other in zip(found, expected, strict=True):
                     assert torch.allclose(one, other), f"slopes {one}, derivatives {other}"
