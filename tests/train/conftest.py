@@ -5,6 +5,8 @@ import torch
 from fairbench.dataset import Card, Dataset, Protected
 from fairbench.method import Fold, Training, Trial, Work
 from fairbench.protocol import Split
+from fairbench.train.fit import Weights, _Run
+from fairbench.train.setup import prepare
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,12 @@ def make_dataset(kind="binary", targets=1, rows=140, seed=0):
         "",
         Card("Toy", "made here", "CC0"),
     )
+
+
+def begun(method, work):
+    """A stack of the trials of `work` before its first epoch."""
+    setup = prepare(method, work)
+    return _Run(setup, work.trials, Weights(*setup.initial(work.trials)))
 
 
 def make_work(values, dataset=None, train=83, seeds=(0,), **training):

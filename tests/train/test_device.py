@@ -10,31 +10,24 @@ import dataclasses
 import pytest
 
 from fairbench.train.batch import epoch_batches
-from fairbench.train.fit import Weights, _Run
 from fairbench.train.rules import Rules
-from fairbench.train.setup import prepare
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.single_task import SingleTask
 from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
 from fairbench_paper.static_alpha import StaticAlpha
-from tests.train.conftest import make_dataset, make_work
-
-
-def run_of(method, work):
-    setup = prepare(method, work)
-    return _Run(setup, work.trials, Weights(*setup.initial(work.trials)))
+from tests.train.conftest import begun, make_dataset, make_work
 
 
 def steps_elsewhere(method, work):
     """The losses of each step of an epoch on another device."""
-    here = run_of(method, work)
+    here = begun(method, work)
     here.epoch(0)  # which looks at numbers to see how rules are lifted
     lifted = here.gradients._rules._lifted
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rules, "_call", lambda self, name, rule, *given: lifted[name](*given))
-        return _steps(run_of(method, dataclasses.replace(work, device="meta")), work)
+        return _steps(begun(method, dataclasses.replace(work, device="meta")), work)
 
 
 def _steps(run, work):

@@ -7,7 +7,7 @@ from torch import nn
 
 from fairbench.train import NetworkMethod, target_tasks
 from fairbench.weighting import Weighting
-from tests.train.conftest import make_work
+from tests.train.conftest import begun, make_work
 
 
 class _Explosive(NetworkMethod):
@@ -41,6 +41,17 @@ def test_neighbours_of_a_diverged_trial_do_not_change_by_a_bit(patience):
     for lane in (0, 2):
         np.testing.assert_array_equal(struck[lane].test, calm[lane].test)
         np.testing.assert_array_equal(struck[lane].validation, calm[lane].validation)
+
+
+def test_a_diverged_trial_stays_beside_those_that_go_on():
+    work = make_work((0.1, 9.0, 0.3), dtype="float32", optimizer="sgd", patience=2, epochs=40)
+    run = begun(_Explosive(), work)
+    sizes = []
+    for epoch in range(6):
+        run.epoch(epoch)
+        sizes.append(run.gradients.stack.lanes)
+    assert run.finite.tolist() == [True, False, True]
+    assert sizes == [3] * 6
 
 
 def test_only_steps_before_divergence_are_counted():

@@ -12,7 +12,7 @@ from fairbench_paper.static_alpha import StaticAlpha
 from fairbench_weightings.static import Static as StaticRule
 from fairbench_weightings.uncertainty import Uncertainty as UncertaintyRule
 from tests.train.agreement import SMALL, VALUES, assert_agrees
-from tests.train.conftest import make_work
+from tests.train.conftest import begun, make_work
 
 
 class _OtherObjective(UncertaintyRule):
@@ -79,6 +79,26 @@ def test_rules_that_look_like_others(rule):
             return rule
 
     assert_agrees(Method(architecture=SMALL), make_work((0.3, 2.0), lr=0.02))
+
+
+class _KeepsLosses(Weighting):
+    """Its state is made of the losses that its objective is differentiated in."""
+
+    def initial_state(self, tasks):
+        return {"before": torch.ones(tasks)}
+
+    def objective(self, losses, step):
+        return (losses / step.state["before"]).sum(-1), {"before": losses + 1}
+
+
+def test_no_state_carries_a_graph_from_step_to_step():
+    class Method(Weighted):
+        def weighting(self, dataset):
+            return _KeepsLosses()
+
+    run = begun(Method(architecture=SMALL), make_work((0.3, 2.0)))
+    run.epoch(0)
+    assert not run.gradients.state["before"].requires_grad
 
 
 class _KeepsOutputs(Weighting):
