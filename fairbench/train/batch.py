@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from fairbench.method import Fold, Part, Trial
 from fairbench.model import Task
 from fairbench.seeds import order_seed
 
-__all__ = ["Batch", "Rows", "epoch_batches", "rows_of"]
+__all__ = ["Batch", "Rows", "Visits", "orders_of", "rows_of", "visits_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +84,41 @@ def _column(fold: Fold, part: Part, task: Task) -> np.ndarray:
     return (attribute.values[:, None] - mean) / scale
 
 
-def epoch_batches(
-    rows: Rows, orders: Sequence[np.random.Generator], streams: Tensor, size: int, /
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features (S, batch, d) and table (S, batch, widths) of each step of one epoch.
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """All rows in the orders of one epoch.
 
-    Each of `orders` draws one permutation of the rows; `streams` (S,) says whose each trial
-    follows. With a single order the trials share one copy of the batch.
+    Attributes
+    ----------
+    features, table : (orders, n, …)
+        As in `Rows`.
+    streams : (S,)
+        Which order each trial follows.
     """
+
+    features: Tensor
+    table: Tensor
+    streams: Tensor
+
+    def batch(self, start: int, rows: int, /) -> tuple[Tensor, Tensor]:
+        """Features (S, rows, d) and table (S, rows, widths) of a step.
+
+        With a single order the trials share one copy.
+        """
+        x = self.features[:, start : start + rows]
+        table = self.table[:, start : start + rows]
+        if x.shape[0] > 1:
+            return x[self.streams], table[self.streams]
+        lanes = self.streams.numel()
+        return x.expand(lanes, -1, -1), table.expand(lanes, -1, -1)
+
+
+def visits_of(rows: Rows, orders: Sequence[np.random.Generator], streams: Tensor, /) -> Visits:
+    """`rows` in a fresh permutation from each of `orders`."""
     n = rows.features.shape[0]
-    visits = torch.as_tensor(np.stack([order.permutation(n) for order in orders]))
-    visits = visits.to(rows.features.device)
-    features, table = rows.features[visits], rows.table[visits]
-    lanes = streams.numel()
-    for start in range(0, n, size):
-        x, t = features[:, start : start + size], table[:, start : start + size]
-        if len(orders) == 1:
-            yield x.expand(lanes, -1, -1), t.expand(lanes, -1, -1)
-        else:
-            yield x[streams], t[streams]
+    index = torch.as_tensor(np.stack([order.permutation(n) for order in orders]))
+    index = index.to(rows.features.device)
+    return Visits(rows.features[index], rows.table[index], streams)
 
 
 def orders_of(trials: Sequence[Trial], entropy: int, /) -> tuple[list[np.random.Generator], Tensor]:

@@ -102,11 +102,20 @@ class Draws:
 
     def next(self) -> dict[str, Tensor]:
         """The draws (S, ...) of the next step by name."""
+        drawn, _ = self.ahead(1)
+        return {name: draws[0] for name, draws in drawn.items()}
+
+    def ahead(self, most: int, /) -> tuple[dict[str, Tensor], int]:
+        """The draws (steps, S, ...) of the next steps by name, and how many these are.
+
+        At most `most`; fewer where others have to be drawn first.
+        """
         at = self._step % AHEAD
         if at == 0:
             self._drawn = {name: self._stacked(name, *how) for name, how in self.shapes.items()}
-        self._step += 1
-        return {name: drawn[at] for name, drawn in self._drawn.items()}
+        steps = min(most, AHEAD - at)
+        self._step += steps
+        return {name: drawn[at : at + steps] for name, drawn in self._drawn.items()}, steps
 
     def _stacked(self, name: str, draw: Draw, shape: torch.Size) -> Tensor:
         """Draws (AHEAD, S, ...), over the ones before: what one step needs lies together."""

@@ -10,16 +10,13 @@ import torch
 from torch import Tensor
 
 from fairbench.method import Trial
-from fairbench.seeds import derive, dropout_seed
-from fairbench.train.batch import epoch_batches, orders_of
-from fairbench.train.dropout import mask_draws, noise_draws
+from fairbench.train.batch import orders_of, visits_of
 from fairbench.train.losses import row_losses
-from fairbench.train.optimizer import Optimizer, clip_lanes, rate
+from fairbench.train.optimizer import rate
 from fairbench.train.predict import predicted
-from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup
 from fairbench.train.stack import Stack
-from fairbench.train.update import Gradients
+from fairbench.train.steps import Steps
 
 __all__ = ["Fitted", "Weights", "fit"]
 
@@ -96,80 +93,48 @@ class _Run:
     def __init__(self, setup: Setup, trials: Sequence[Trial], start: Weights) -> None:
         self.setup, self.training = setup, setup.work.training
         lanes, device = len(trials), setup.device
-        seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
         self.alive = list(range(lanes))
         self.orders, streams = orders_of(trials, setup.work.entropy)
         self.streams = streams.to(device)
-        self.masks = mask_draws(setup.masks, seeds, setup.dtype, device)
-        self.noise = noise_draws(
-            setup.terms, [derive(seed, "noise") for seed in seeds], setup.dtype, device
-        )
-        weighting = setup.weighting
-        own = {
-            LEARNED + name: tensor.to(device, setup.dtype).repeat(lanes, *[1] * tensor.dim())
-            for name, tensor in weighting.initial_parameters(setup.terms).items()
-        }
-        state = {
-            name: tensor.to(device, setup.dtype).repeat(lanes, *[1] * tensor.dim())
-            for name, tensor in weighting.initial_state(setup.terms).items()
-        }
-        values = [float("nan") if trial.value is None else trial.value for trial in trials]
-        tradeoff = torch.tensor(values, dtype=setup.dtype, device=device)
-        stack = Stack.of({**start.parameters, **own}, start.buffers, setup.blocks(start.parameters))
-        self.gradients = Gradients(setup, stack, state, tradeoff)
-        factors = [setup.method.rate_factor(trial.value) for trial in trials]
-        self.optimizer = Optimizer(stack, self.training, factors)
+        self.steps = Steps(setup, trials, start.parameters, start.buffers)
+        stack = self.steps.stack
         self.best = Weights.copied(stack)
-        self.best_loss = torch.full_like(tradeoff, float("inf"))
-        self.waited = torch.zeros_like(tradeoff)
+        self.best_loss = torch.full((lanes,), float("inf"), dtype=setup.dtype, device=device)
+        self.waited = torch.zeros_like(self.best_loss)
         self.final = Weights.copied(stack)
         self.losses = np.full((lanes, self.training.epochs, setup.terms), np.nan)
         self.epochs = np.zeros(lanes, dtype=np.int64)
-        self.steps = np.zeros(lanes, dtype=np.int64)
+        self.taken = np.zeros(lanes, dtype=np.int64)
         self.finite = np.ones(lanes, dtype=bool)
         rows = setup.train.features.shape[0]
         self.sizes = _batch_sizes(rows, self.training.batch_size, setup.has_batch_norm)
 
     def epoch(self, epoch: int) -> None:
         """Train one epoch, then stop the trials that diverged or no longer improve."""
-        lr = rate(self.training, epoch)
-        total = torch.zeros(
-            len(self.alive), self.setup.terms, dtype=self.setup.dtype, device=self.setup.device
+        visits = visits_of(self.setup.train, self.orders, self.streams)
+        count = len(self.sizes)
+        mean = self.steps.epoch(
+            visits,
+            self.sizes,
+            rate(self.training, epoch),
+            epoch * count,
+            self.training.epochs * count,
         )
-        batches = epoch_batches(
-            self.setup.train, self.orders, self.streams, self.training.batch_size
-        )
-        planned = self.training.epochs * len(self.sizes)
-        for number, (size, (x, table)) in enumerate(zip(self.sizes, batches, strict=False)):
-            progress = (epoch * len(self.sizes) + number) / planned
-            total.add_(self.step(x, table, progress, lr), alpha=size)
-        mean = total / sum(self.sizes)
         at = np.flatnonzero(self.finite[self.alive])
         trials = np.asarray(self.alive)[at]
         self.losses[trials, epoch] = mean.cpu().numpy()[at]
         self.epochs[trials] += 1
-        self.steps[trials] += len(self.sizes)
-        self.gradients.epoch_end(mean)
+        self.taken[trials] += count
+        self.steps.epoch_end(mean)
         self.mark_diverged(mean)
         self.stop(self.exhausted())
-
-    def step(self, x: Tensor, table: Tensor, progress: float, lr: float) -> Tensor:
-        """One optimiser step on features and table (S, batch, ...); losses (S, T)."""
-        masks = self.masks.next() if self.setup.masks else {}
-        masks = {name: mask[:, : x.shape[1]] for name, mask in masks.items()}
-        noise = self.noise.next()["noise"].clone() if self.setup.weighting.noisy else None
-        losses = self.gradients(x, table, masks, progress, noise)
-        if self.training.clip_norm is not None:
-            clip_lanes(self.gradients.stack, self.training.clip_norm)
-        self.optimizer.step(lr)
-        return losses
 
     def mark_diverged(self, losses: Tensor) -> None:
         """Mark trials whose losses (S, T) or parameters are no longer finite.
 
         They stay in the stack: a smaller one could round their neighbours' sums differently.
         """
-        finite = torch.isfinite(losses).all(1) & self.gradients.stack.finite()
+        finite = torch.isfinite(losses).all(1) & self.steps.stack.finite()
         self.finite[self.alive] &= finite.cpu().numpy()
 
     def exhausted(self) -> Tensor:
@@ -181,14 +146,14 @@ class _Run:
         self.best_loss = torch.where(better, loss, self.best_loss)
         self.waited = torch.where(better, 0.0, self.waited + 1)
         index = better.nonzero().squeeze(1)
-        self.best.put(index, Weights.copied(self.gradients.stack, index))
+        self.best.put(index, Weights.copied(self.steps.stack, index))
         # One that diverged stays, as ever.
         finite = torch.as_tensor(self.finite[self.alive], device=self.setup.device)
         return (self.waited >= self.training.patience) & finite
 
     def validation_loss(self) -> Tensor:
         """Mean loss (S,) of the main task on validation rows."""
-        setup, stack = self.setup, self.gradients.stack
+        setup, stack = self.setup, self.steps.stack
         main, rows = setup.tasks[0], setup.validation
         output = predicted(setup, {**stack.parameters, **stack.buffers}, rows, [main.name])
         column = rows.batch(rows.table).columns[main.name]
@@ -204,12 +169,8 @@ class _Run:
         self.alive = [self.alive[i] for i in index]
         if not self.alive:
             return
-        stack = self.gradients.stack.kept(staying)
-        self.gradients.keep(stack, staying)
-        self.optimizer = self.optimizer.kept(stack, staying)
+        self.steps.keep(staying)
         self.streams = self.streams[staying]
-        self.masks.keep(index)
-        self.noise.keep(index)
         self.best = self.best.rows(staying)
         self.best_loss, self.waited = self.best_loss[staying], self.waited[staying]
 
@@ -217,14 +178,14 @@ class _Run:
         """Keep what the trials of `index` (positions in the stack) end with."""
         early = self.training.patience is not None
         whole = torch.tensor([self.alive[i] for i in index.tolist()], device=self.setup.device)
-        stack = self.gradients.stack
+        stack = self.steps.stack
         self.final.put(whole, self.best.rows(index) if early else Weights.copied(stack, index))
 
     def finish(self) -> Fitted:
         """The result, with the trials that ran to the last epoch."""
         if self.alive:
             self.put_final(torch.arange(len(self.alive), device=self.setup.device))
-        return Fitted(self.final, self.losses, self.epochs, self.steps, self.finite)
+        return Fitted(self.final, self.losses, self.epochs, self.taken, self.finite)
 
 
 def _batch_sizes(rows: int, size: int, has_batch_norm: bool) -> list[int]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 
 from fairbench.model import Task
-from fairbench.train.batch import Batch
+from fairbench.train.batch import Batch, Rows
 
-__all__ = ["ClosedLosses", "row_losses", "task_losses"]
+if TYPE_CHECKING:
+    from fairbench.train.rules import Rules
+
+__all__ = ["ClosedLosses", "GivenLosses", "row_losses", "task_losses"]
 
 
 def row_losses(task: Task, output: Tensor, column: Tensor, /) -> Tensor:
@@ -37,9 +41,10 @@ def task_losses(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Bat
 
 
 class ClosedLosses:
-    """`task_losses` of a stack in closed form, with their gradients at the outputs.
+    """`task_losses` of a stack in closed form.
 
-    Outputs and columns (S, batch, widths) of all tasks lie side by side.
+    Called with outputs (S, batch, widths) of all tasks side by side and the batch's table, it
+    gives losses (S, T) and signals, of which there are none; gradients are those of that call.
 
     Parameters
     ----------
@@ -52,15 +57,16 @@ class ClosedLosses:
     def __init__(self, tasks: Sequence[Task], scales: Tensor | None, like: Tensor, /) -> None:
         self._tasks, self._scales, self._like = tasks, scales, like
         self._factors: dict[int, tuple[Tensor, Tensor]] = {}
+        self._residual = like  # what was said less what is true
         starts = accumulate((task.width for task in tasks), initial=0)
         self._columns = [
             (task, slice(start, start + task.width))
             for task, start in zip(tasks, starts, strict=False)
         ]
 
-    def __call__(self, output: Tensor, columns: Tensor, /) -> tuple[Tensor, Tensor]:
-        """Losses (S, T), and residuals (S, batch, widths): what was said less what is true."""
-        residual = output - columns
+    def __call__(self, output: Tensor, table: Tensor, /) -> tuple[Tensor, dict[str, Tensor]]:
+        columns = table[..., : output.shape[-1]]
+        residual = self._residual = output - columns
         terms = residual.square()
         for task, at in self._columns:
             here = (..., at)
@@ -76,17 +82,18 @@ class ClosedLosses:
                 torch.sub(log_share.exp(), columns[here], out=residual[here])
         _, means = self._of(output.shape[1])
         losses = terms.sum(1) @ means
-        return losses if self._scales is None else losses * self._scales, residual
+        return losses if self._scales is None else losses * self._scales, {}
 
-    def at_outputs(self, residual: Tensor, weights: Tensor, /) -> Tensor:
+    def pulled(self, weights: Tensor, /) -> Tensor:
         """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
-        slopes, _ = self._of(residual.shape[1])
+        slopes, _ = self._of(self._residual.shape[1])
         if self._scales is not None:
             weights = weights * self._scales
-        return residual * (weights @ slopes).unsqueeze(1)
+        return self._residual * (weights @ slopes).unsqueeze(1)
 
-    def each_at_outputs(self, residual: Tensor, /) -> list[Tensor]:
+    def each(self) -> list[Tensor]:
         """The gradient (S, batch, widths) of each loss."""
+        residual = self._residual
         slopes, _ = self._of(residual.shape[1])
         if self._scales is None:
             return [residual * each for each in slopes]
@@ -108,3 +115,32 @@ class ClosedLosses:
                 slopes[number, at] = 2 * share if task.kind == "regression" else share
             self._factors[rows] = slopes, means.T.contiguous()
         return self._factors[rows]
+
+
+class GivenLosses:
+    """A method's own losses of a stack, differentiated by autograd; otherwise the same."""
+
+    def __init__(
+        self, tasks: Sequence[Task], rules: Rules, rows: Rows, tradeoff: Tensor, /
+    ) -> None:
+        self._tasks, self._rules, self._rows, self._tradeoff = tasks, rules, rows, tradeoff
+        self._leaf = self._losses = tradeoff
+
+    def __call__(self, output: Tensor, table: Tensor, /) -> tuple[Tensor, dict[str, Tensor]]:
+        self._leaf = output.detach().requires_grad_()
+        parts = torch.split(self._leaf, [task.width for task in self._tasks], dim=-1)
+        outputs = {task.name: part for task, part in zip(self._tasks, parts, strict=True)}
+        batch = self._rows.batch(table)
+        self._losses, signals = self._rules.losses(outputs, batch, self._tradeoff)
+        detached = {name: signal.detach().clone() for name, signal in signals.items()}
+        return self._losses.detach(), detached
+
+    def pulled(self, weights: Tensor, /) -> Tensor:
+        """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
+        (slope,) = torch.autograd.grad(self._losses, self._leaf, weights, retain_graph=True)
+        return slope
+
+    def each(self) -> list[Tensor]:
+        """The gradient (S, batch, widths) of each loss."""
+        tasks = torch.eye(self._losses.shape[1]).to(self._losses)
+        return [self.pulled(one.expand_as(self._losses)) for one in tasks]

@@ -14,6 +14,7 @@ from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
 from fairbench.train.chain import Layer, chain_of
 from fairbench.train.dropout import MaskShapes, own_dropout, probed
+from fairbench.train.engine import Beginning, Engine, TorchEngine
 from fairbench.train.memory import Footprint
 from fairbench.train.net import ByAutograd, ByHand, Net
 from fairbench.train.program import (
@@ -22,6 +23,7 @@ from fairbench.train.program import (
     looped_forward,
     mapped_forward,
 )
+from fairbench.train.rules import Rules
 from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
@@ -69,6 +71,10 @@ class Setup:
     terms: int
     footprint: Footprint
     notes: list[str] = field(default_factory=list)
+
+    def engine(self, rules: Rules, begin: Beginning, /) -> Engine:
+        """What computes the steps."""
+        return TorchEngine(self, rules, begin)
 
     def net(self) -> Net:
         """The network in training, with a memory of its own."""

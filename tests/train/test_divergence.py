@@ -49,7 +49,7 @@ def test_a_diverged_trial_stays_beside_those_that_go_on():
     sizes = []
     for epoch in range(6):
         run.epoch(epoch)
-        sizes.append(run.gradients.stack.lanes)
+        sizes.append(run.steps.stack.lanes)
     assert run.finite.tolist() == [True, False, True]
     assert sizes == [3] * 6
 

@@ -98,7 +98,7 @@ def test_no_state_carries_a_graph_from_step_to_step():
 
     run = begun(Method(architecture=SMALL), make_work((0.3, 2.0)))
     run.epoch(0)
-    assert not run.gradients.state["before"].requires_grad
+    assert not run.steps._state["before"].requires_grad
 
 
 class _KeepsOutputs(Weighting):

@@ -1,0 +1,144 @@
+"""The steps of a stack as its weighting wants them: once an epoch, by losses, or by gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from fairbench.seeds import derive, dropout_seed
+from fairbench.train.batch import Visits
+from fairbench.train.dropout import mask_draws, noise_draws
+from fairbench.train.engine import Beginning
+from fairbench.train.rules import LEARNED, Fields, Rules, is_constant
+from fairbench.weighting import Weighting
+
+if TYPE_CHECKING:
+    from fairbench.method import Trial
+    from fairbench.train.setup import Setup
+    from fairbench.train.stack import Stack
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """The weighting of a stack, at work on an engine.
+
+    Parameters
+    ----------
+    parameters, buffers
+        (S, …) by name, to begin with.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        trials: Sequence[Trial],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        /,
+    ) -> None:
+        dtype, device = setup.dtype, setup.device
+        self._setup, self._rules = setup, Rules(setup)
+        rule = type(setup.weighting)
+        self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
+        self._is_constant = is_constant(rule)
+        seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
+        self._noise = noise_draws(
+            setup.terms, [derive(seed, "noise") for seed in seeds], dtype, device
+        )
+        values = [float("nan") if trial.value is None else trial.value for trial in trials]
+        self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
+
+        def repeated(tensor: Tensor) -> Tensor:
+            return tensor.to(device, dtype).repeat(len(trials), *[1] * tensor.dim())
+
+        weighting, terms = setup.weighting, setup.terms
+        own = weighting.initial_parameters(terms).items()
+        self._state = {n: repeated(t) for n, t in weighting.initial_state(terms).items()}
+        self._engine = setup.engine(
+            self._rules,
+            Beginning(
+                {**parameters, **{LEARNED + name: repeated(tensor) for name, tensor in own}},
+                buffers,
+                self._tradeoff,
+                [setup.method.rate_factor(trial.value) for trial in trials],
+                mask_draws(setup.masks, seeds, dtype, device),
+            ),
+        )
+
+    @property
+    def stack(self) -> Stack:
+        """The trials in training."""
+        return self._engine.stack
+
+    def keep(self, index: Tensor, /) -> None:
+        """Go on with the trials of `index` only."""
+        self._engine.keep(index)
+        self._tradeoff = self._tradeoff[index]
+        self._state = {name: tensor[index] for name, tensor in self._state.items()}
+        self._noise.keep(index.tolist())
+
+    def epoch(
+        self, visits: Visits, sizes: Sequence[int], lr: float, before: int, planned: int, /
+    ) -> Tensor:
+        """Take steps over batches of these sizes; mean losses (S, T) over their rows.
+
+        `before` of `planned` steps have been taken.
+        """
+        if self._is_constant:
+            losses = torch.ones(self.stack.lanes, self._setup.terms).to(self._tradeoff)
+            weights, _ = self._rules.weights(self._fields(losses, {}, before / planned))
+            return self._engine.learn_all(visits, sizes, weights, lr) / sum(sizes)
+        total = torch.zeros(self.stack.lanes, self._setup.terms).to(self._tradeoff)
+        start = 0
+        for number, rows in enumerate(sizes, before):
+            losses, signals = self._engine.look(visits, start, rows)
+            self._learn(self._fields(losses, signals, number / planned), lr)
+            total.add_(losses, alpha=rows)
+            start += rows
+        return total / sum(sizes)
+
+    def epoch_end(self, losses: Tensor, /) -> None:
+        """Tell the weighting the mean losses (S, T) of an epoch."""
+        with torch.no_grad():
+            self._state = self._rules.epoch_end(losses, self._state)
+
+    def _fields(self, losses: Tensor, signals: dict[str, Tensor], progress: float) -> Fields:
+        fields: Fields = {
+            "losses": losses,
+            "signals": signals,
+            "tradeoff": self._tradeoff,
+            "progress": torch.full_like(self._tradeoff, progress),
+            "state": self._state,
+            "parameters": {
+                name.removeprefix(LEARNED): tensor.detach()
+                for name, tensor in self.stack.parameters.items()
+                if name.startswith(LEARNED)
+            },
+        }
+        if self._setup.weighting.noisy:
+            fields["noise"] = self._noise.next()["noise"].clone()
+        return fields
+
+    def _learn(self, fields: Fields, lr: float) -> None:
+        if self._setup.weighting.needs == "gramian":
+            fields["gramian"] = self._engine.gramian()
+            weights, self._state = self._rules.weights(fields)
+            self._engine.learn_combined(weights, lr)
+            return
+        weights = self._objective_weights(fields)
+        trunk = weights * self._rules.trunk_scale(fields) if self._scales_trunk else None
+        self._engine.learn(weights, lr, trunk)
+
+    def _objective_weights(self, fields: Fields) -> Tensor:
+        """The objective's gradient (S, T) in the losses; its own parameters' is written."""
+        if type(self._setup.weighting).objective is Weighting.objective:
+            weights, self._state = self._rules.weights(fields)
+            return weights
+        weights, own, self._state = self._rules.slopes(fields)
+        for name, gradient in own.items():
+            self.stack.slots[LEARNED + name].copy_(gradient)
+        return weights
