@@ -108,6 +108,11 @@ class Training:
     memory
         About how many MiB the networks of one chunk may take at once; a chunk that would take
         more is trained in several stacks, one after the other.
+    kernel
+        What computes the steps of networks: ``compiled`` takes C++ that is compiled once on the
+        machine (chains of common layers with linear heads on a CPU; others take torch), ``torch``
+        takes torch's operations, ``auto`` compiles where there is a compiler. The two round
+        differently.
     """
 
     epochs: Annotated[int, Ge(1)] = 50
@@ -125,6 +130,7 @@ class Training:
     scale_targets: bool = True
     lanes: Annotated[int, Ge(1)] = 64
     memory: Annotated[int, Ge(1)] = 1024
+    kernel: Literal["auto", "compiled", "torch"] = "auto"
 
 
 @dataclass(frozen=True)

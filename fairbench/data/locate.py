@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fairbench import toml
+from fairbench.cache import cache_dir
 from fairbench.errors import DataError, StudyError, near
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ __all__ = [
     "Found",
     "Place",
     "absent",
-    "cache_dir",
     "check_hash",
     "find",
     "locate",
@@ -65,15 +65,6 @@ def search_path() -> tuple[Place, ...]:
         if folder
     ]
     return (*named, *_configured(), Place(cache_dir(), "cache"))
-
-
-def cache_dir() -> Path:
-    """The folder downloads are kept in: ``FAIRBENCH_CACHE``, or the user's cache."""
-    if folder := os.environ.get("FAIRBENCH_CACHE"):
-        return Path(folder).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("fairbench"))
 
 
 def find(file: File, /) -> Found | None:

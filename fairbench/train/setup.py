@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from fairbench import kernel
 from fairbench.errors import PluginError
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
 from fairbench.train.chain import Layer, chain_of
+from fairbench.train.compiled import CompiledEngine, runs
 from fairbench.train.dropout import MaskShapes, own_dropout, probed
 from fairbench.train.engine import Beginning, Engine, TorchEngine
 from fairbench.train.memory import Footprint
@@ -53,7 +55,7 @@ class Setup:
     """A chunk made ready for training.
 
     `has_batch_norm` says that a batch of one row cannot be trained on; `terms` is the number T
-    of losses that the weighting combines.
+    of losses that the weighting combines; `compiled` says that the compiled kernel trains.
     """
 
     method: NetworkMethod
@@ -70,11 +72,13 @@ class Setup:
     has_batch_norm: bool
     terms: int
     footprint: Footprint
+    compiled: bool
     notes: list[str] = field(default_factory=list)
 
     def engine(self, rules: Rules, begin: Beginning, /) -> Engine:
         """What computes the steps."""
-        return TorchEngine(self, rules, begin)
+        kind = CompiledEngine if self.compiled else TorchEngine
+        return kind(self, rules, begin)
 
     def net(self) -> Net:
         """The network in training, with a memory of its own."""
@@ -155,6 +159,8 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         has_batch_norm,
         terms,
         footprint,
+        runs(network.chain, tasks, device)
+        and kernel.chosen(work.training.kernel, device.type) == "compiled",
         notes,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairbench.cache import cache_dir
 from fairbench.data import download as download_module
 from fairbench.data import locate as locate_module
 from fairbench.data.locate import find, locate, search_path, sha256_lf
@@ -84,7 +85,7 @@ def test_the_nearest_configuration_alone_counts(places):
 def test_without_cache_variable_the_users_cache(monkeypatch, places):
     monkeypatch.delenv("FAIRBENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(places / "xdg"))
-    assert locate_module.cache_dir().name == "fairbench"
+    assert cache_dir().name == "fairbench"
 
 
 def test_copies_with_crlf_are_accepted(places):

@@ -1,0 +1,162 @@
+"""Compiles the kernel with the user's C++ compiler, and keeps the result in the cache.
+
+The name of the cached file is a hash of the source, the compiler, its flags and the processor's
+instruction set, so that machines that share a cache never load one another's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from fairbench.cache import cache_dir
+from fairbench.errors import StudyError
+
+__all__ = ["chosen", "describe", "library", "trouble"]
+
+SOURCE = Path(__file__).with_name("source")
+ENTRY = "kernel.cpp"
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-ffp-contract=fast",  # a product and a sum in one instruction, rounded once
+    "-fno-math-errno",  # square roots without a call
+    "-fno-trapping-math",
+    "-shared",
+    "-fPIC",
+)
+NATIVE = "-march=native"
+PATIENCE = 300.0
+
+Kernel = Literal["torch", "compiled"]
+
+
+class _KernelError(Exception):
+    """Why there is no compiled kernel."""
+
+
+def chosen(wanted: str, device: str, /) -> Kernel:
+    """``torch`` or ``compiled``, for ``auto`` or one of them, compiling it where that is due.
+
+    Raises
+    ------
+    StudyError
+        When ``compiled`` is wanted and cannot be had.
+    """
+    if wanted == "torch" or (wanted == "auto" and device != "cpu"):
+        return "torch"
+    reason = f"it runs on a CPU, not on {device}" if device != "cpu" else trouble()
+    if reason is None:
+        return "compiled"
+    if wanted == "auto":
+        return "torch"
+    raise StudyError(
+        f"there is no compiled kernel: {reason}",
+        where="training.kernel",
+        mend="install a C++ compiler (g++ or clang++, or name one in CXX), "
+        "or train with torch's operations: --set training.kernel=torch",
+    )
+
+
+def trouble() -> str | None:
+    """Why there is no compiled kernel, or None where there is one; compiles it if need be."""
+    try:
+        library()
+    except _KernelError as error:
+        return str(error)
+    return None
+
+
+def describe() -> str:
+    """What compiled the kernel, as its compiler calls itself."""
+    version = _output([*_compiler(), "--version"])
+    return version.splitlines()[0].strip()
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled kernel."""
+    compiler = _compiler()
+    for native in ([NATIVE], []):
+        try:
+            # Everything that the compiler knows about itself and the processor.
+            macros = _output([*compiler, *native, "-dM", "-E", "-x", "c++", os.devnull])
+        except _KernelError:
+            continue
+        return _loaded(_built([*compiler, *FLAGS, *native], macros))
+    raise _KernelError(f"{shlex.join(compiler)} does not work as a C++ compiler")
+
+
+def _compiler() -> list[str]:
+    if named := shlex.split(os.environ.get("CXX", "")):
+        if shutil.which(named[0]) is None:
+            raise _KernelError(f"CXX names {named[0]!r}, which is not on the PATH")
+        return named
+    found = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if found is None:
+        raise _KernelError(f"no C++ compiler on the PATH ({', '.join(COMPILERS)})")
+    return [found]
+
+
+def _built(command: Sequence[str], macros: str) -> Path:
+    """The library that `command` makes of the source, from the cache where it is there."""
+    from filelock import FileLock
+
+    digest = hashlib.sha256("\0".join([*command, macros]).encode())
+    for file in sorted(SOURCE.iterdir()):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    folder = cache_dir() / "kernel"
+    place = folder / f"{digest.hexdigest()[:32]}.so"
+    if place.is_file():
+        return place
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            FileLock(place.with_suffix(".lock")),
+            tempfile.TemporaryDirectory(dir=folder) as draft,
+        ):
+            if not place.is_file():
+                made = Path(draft, place.name)
+                _output([*command, str(SOURCE / ENTRY), "-o", str(made)])
+                made.replace(place)
+    except OSError as error:
+        raise _KernelError(f"the cache cannot be written: {error}") from error
+    return place
+
+
+def _loaded(place: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(place))
+    except OSError as error:
+        raise _KernelError(f"{place} cannot be loaded: {error}") from error
+
+
+def _output(command: Sequence[str]) -> str:
+    """What `command` prints, in English."""
+    try:
+        done = subprocess.run(  # noqa: S603  # the compiler that the user chose
+            command,
+            env=os.environ | {"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _KernelError(f"{command[0]} could not be run: {error}") from error
+    if done.returncode:
+        complaint = next((line for line in done.stderr.splitlines() if "error" in line), "")
+        raise _KernelError(f"{command[0]} failed ({done.returncode}): {complaint}".rstrip(": "))
+    return done.stdout

@@ -1,0 +1,299 @@
+// One trial's network: what it consists of, forward and backward.
+//
+// Matrices are row-major with rows padded to whole vectors: activations (batch, width), weights
+// (in, out), heads (outputs, hidden). What belongs to the losses lies the other way round,
+// (outputs, batch), so that a whole batch of one output is a few vectors.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "product.h"
+
+enum Kind : int32_t { LINEAR, NORM, RELU, TANH, SIGMOID, MASK };
+
+struct Layer {
+    int32_t kind, biased;
+    int64_t in, out;            // widths
+    int64_t weight, bias;       // where they begin in a trial's parameters
+    double eps, momentum;       // of batch normalisation
+    void *mean, *variance;      // running statistics (trials, width)
+    int64_t mask;               // number of the mask
+};
+
+struct Mask {
+    const void* values;         // (steps, trials, batch, width)
+    int64_t step, trial;        // numbers from one to the next
+};
+
+struct Task {
+    int32_t kind;               // 0 regression, 1 binary, 2 categorical
+    int32_t start, width;       // its outputs
+};
+
+struct Network {
+    int64_t features, hidden, outputs, tasks, layers;
+    int64_t rows;               // of the largest batch
+    int64_t parameters;         // numbers of one trial
+    int64_t trunk;              // where the trunk's begin; they reach to the end
+    int64_t head_weight, head_bias;
+    const Layer* layer;
+    const Task* task;
+};
+
+// Where things lie in the space of one trial, and in that which all trials use one by one.
+template <class T> struct Places {
+    int64_t values, residual, slopes, kept;      // (outputs, batch), then activations
+    int64_t upper, lower, turned, scratch;
+    Places(const Network& net) {
+        const int64_t rows = padded<T>(net.rows), at_outputs = rows * net.outputs;
+        values = 0, residual = at_outputs, slopes = 2 * at_outputs, kept = 4 * at_outputs;
+        int64_t widest = std::max(net.features, net.hidden), largest = 0;
+        for (int64_t l = 0; l < net.layers; l++) {
+            const Layer& layer = net.layer[l];
+            widest = std::max({widest, layer.in, layer.out});
+            if (layer.kind == LINEAR) largest = std::max(largest, padded<T>(layer.out) * padded<T>(layer.in));
+        }
+        upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, scratch = turned + largest;
+    }
+    // Numbers that layer `l` keeps: what it gave, unless it works in place.
+    static bool in_place(const Network& net, int64_t l) {
+        const int32_t kind = net.layer[l].kind;
+        const bool spare = l && (net.layer[l - 1].kind == LINEAR || net.layer[l - 1].kind == NORM);
+        return spare && (kind == RELU || kind == TANH || kind == SIGMOID);
+    }
+    static int64_t keeps(const Network& net, int64_t l) {
+        const int64_t whole = net.rows * padded<T>(net.layer[l].out);
+        if (net.layer[l].kind == NORM) return 2 * whole + padded<T>(net.layer[l].out);
+        return in_place(net, l) ? 0 : whole;
+    }
+    int64_t own(const Network& net) const {  // numbers of one trial's space
+        int64_t total = kept + net.rows * padded<T>(net.features);
+        for (int64_t l = 0; l < net.layers; l++) total += keeps(net, l);
+        return padded<T>(total);
+    }
+};
+
+template <class T> struct Pass {
+    const Network& net;
+    const Places<T>& at;
+    int64_t trial, rows;
+    const T* weights;           // the trial's parameters
+    T *own, *common;            // its space, and that of all
+
+    int64_t across() const { return padded<T>(net.rows); }  // from one output to the next
+    T* values() const { return own + at.values; }
+    T* residual() const { return own + at.residual; }
+    T* slopes(int which = 0) const { return own + at.slopes + which * across() * net.outputs; }
+
+    // Whether the activation behind a linear layer is worked out with it.
+    bool cuts(int64_t l) const {
+        return net.layer[l].kind == LINEAR && l + 1 < net.layers && net.layer[l + 1].kind == RELU;
+    }
+
+    // What goes into layer `l` (or, for l = layers, the heads), and how far its rows are apart.
+    struct Input { const T* x; int64_t step; };
+    Input input(int64_t l, const T* x) const {
+        if (l == 0 && net.layers && net.layer[0].kind == LINEAR) return {x, net.features};
+        const T* kept = own + at.kept;
+        int64_t width = net.features, next = net.rows * padded<T>(net.features);
+        for (int64_t i = 0; i < l; i++) {
+            if (!Places<T>::in_place(net, i)) kept += next;
+            next = Places<T>::in_place(net, i) ? next : Places<T>::keeps(net, i);
+            width = net.layer[i].out;
+        }
+        return {kept, padded<T>(width)};
+    }
+    T* output(int64_t l) const { return const_cast<T*>(input(l + 1, nullptr).x); }
+
+    void forward(const T* x, const Mask* masks, int64_t step) const {
+        if (!net.layers || net.layer[0].kind != LINEAR) spread(x);
+        for (int64_t l = 0; l < net.layers; l++) {
+            const Layer& layer = net.layer[l];
+            const Input in = input(l, x);
+            T* out = output(l);
+            const int64_t width = padded<T>(layer.out), count = rows * width;
+            switch (layer.kind) {
+            case LINEAR:
+                product<T, false>(rows, layer.in, width, in.x, in.step, weights + layer.weight, width,
+                                  layer.biased ? weights + layer.bias : nullptr, cuts(l), out, width);
+                break;
+            case NORM: normalise(layer, in.x, out, width); break;
+            case RELU:
+                if (l && cuts(l - 1)) break;
+                each(count, in.x, out, [](Vec<T> v) { return v < 0 ? Vec<T>{} : v; });
+                break;
+            case TANH: each(count, in.x, out, hyperbolic_tangent<T>); break;
+            case SIGMOID:
+                each(count, in.x, out, logistic<T>);
+                for (int64_t b = 0; b < rows; b++)  // where it is not 0
+                    std::fill(out + b * width + layer.out, out + (b + 1) * width, T(0));
+                break;
+            case MASK: masked(layer, masks, step, in.x, out); break;
+            }
+        }
+        const Input hidden = input(net.layers, x);
+        const int64_t width = padded<T>(net.hidden);
+        for (int64_t o = 0; o < net.outputs; o++) {
+            const T *row = weights + net.head_weight + o * width, bias = weights[net.head_bias + o];
+            for (int64_t b = 0; b < across(); b += LANES<T>) {
+                Vec<T> found[LANES<T>] = {};
+                for (int64_t i = 0; i < std::min<int64_t>(LANES<T>, rows - b); i++)
+                    for (int64_t j = 0; j < width; j += LANES<T>)
+                        found[i] += load(hidden.x + (b + i) * hidden.step + j) * load(row + j);
+                store(values() + o * across() + b, totals<T>(found) + bias);
+            }
+            std::fill(values() + o * across() + rows, values() + (o + 1) * across(), T(0));
+        }
+    }
+
+    // Gradients of the heads' parameters, for those (outputs, batch) at the outputs.
+    void heads(const T* x, const T* slope, T* into) const {
+        const Input hidden = input(net.layers, x);
+        const int64_t width = padded<T>(net.hidden);
+        product<T, false>(net.outputs, rows, width, slope, across(), hidden.x, hidden.step, nullptr, false,
+                          into + net.head_weight, width);
+        for (int64_t o = 0; o < net.outputs; o++) {
+            Vec<T> total{};
+            for (int64_t b = 0; b < across(); b += LANES<T>) total += load(slope + o * across() + b);
+            into[net.head_bias + o] = sum<T>(total);
+        }
+    }
+
+    // Gradients of the trunk's parameters likewise; `into` is where a trial's parameters would begin.
+    void trunk(const T* x, const T* slope, const Mask* masks, int64_t step, T* into) const {
+        T *here = common + at.upper, *below = common + at.lower;
+        const int64_t hidden = padded<T>(net.hidden);
+        product<T, true>(rows, net.outputs, hidden, slope, across(), weights + net.head_weight, hidden, nullptr,
+                         false, here, hidden);
+        for (int64_t l = net.layers - 1; l >= 0; l--) {
+            const Layer& layer = net.layer[l];
+            const int64_t width = padded<T>(layer.out), count = rows * width;
+            const T* out = output(l);
+            switch (layer.kind) {
+            case LINEAR: {
+                const Input in = input(l, x);
+                if (layer.biased) add_rows(here, cuts(l) ? out : nullptr, width, into + layer.bias);
+                else if (cuts(l)) add_rows(here, out, width, nullptr);
+                product<T, true>(layer.in, rows, width, in.x, in.step, here, width, nullptr, false,
+                                 into + layer.weight, width);
+                if (!l) return;  // nothing below has parameters
+                const int64_t lower = padded<T>(layer.in);
+                transpose<T>(layer.in, width, weights + layer.weight, width, common + at.turned, lower);
+                product<T, false>(rows, layer.out, lower, here, width, common + at.turned, lower, nullptr, false,
+                                  below, lower);
+                std::swap(here, below);
+                break;
+            }
+            case NORM: unnormalise(layer, out, here, width, into); break;
+            case RELU:
+                if (l && cuts(l - 1)) break;
+                both(count, here, out, [](Vec<T> s, Vec<T> v) { return v <= 0 ? Vec<T>{} : s; });
+                break;
+            case TANH: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (1 - v * v); }); break;
+            case SIGMOID: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (v * (1 - v)); }); break;
+            case MASK: masked(layer, masks, step, here, here); break;
+            }
+        }
+    }
+
+  private:
+    // The features with rows padded, for what is not a linear layer.
+    void spread(const T* x) const {
+        T* to = own + at.kept;
+        const int64_t width = padded<T>(net.features);
+        for (int64_t b = 0; b < rows; b++) {
+            std::copy(x + b * net.features, x + (b + 1) * net.features, to + b * width);
+            std::fill(to + b * width + net.features, to + (b + 1) * width, T(0));
+        }
+    }
+
+    template <class F> static void each(int64_t count, const T* from, T* to, F f) {
+        for (int64_t i = 0; i < count; i += LANES<T>) store(to + i, f(load(from + i)));
+    }
+    template <class F> static void both(int64_t count, T* slope, const T* value, F f) {
+        for (int64_t i = 0; i < count; i += LANES<T>) store(slope + i, f(load(slope + i), load(value + i)));
+    }
+
+    void masked(const Layer& layer, const Mask* masks, int64_t step, const T* from, T* to) const {
+        const Mask& mask = masks[layer.mask];
+        const T* values = static_cast<const T*>(mask.values) + step * mask.step + trial * mask.trial;
+        const int64_t width = padded<T>(layer.out);
+        for (int64_t b = 0; b < rows; b++) {
+            for (int64_t i = 0; i < layer.out; i++)
+                to[b * width + i] = from[b * width + i] * values[b * layer.out + i];
+            std::fill(to + b * width + layer.out, to + (b + 1) * width, T(0));
+        }
+    }
+
+    // Sums of the rows of `slope`, which becomes 0 where a value `cut` was.
+    void add_rows(T* slope, const T* cut, int64_t width, T* into) const {
+        for (int64_t i = 0; i < width; i += LANES<T>) {
+            Vec<T> total{};
+            for (int64_t b = 0; b < rows; b++) {
+                Vec<T> s = load(slope + b * width + i);
+                if (cut) {
+                    s = load(cut + b * width + i) <= 0 ? Vec<T>{} : s;
+                    store(slope + b * width + i, s);
+                }
+                total += s;
+            }
+            if (into) store(into + i, total);
+        }
+    }
+
+    // With n = (x - mean)/√(variance + eps): weight·n + bias. Keeps n and weight/√(variance + eps)
+    // behind the result; the running variance is the unbiased one.
+    void normalise(const Layer& layer, const T* x, T* out, int64_t width) const {
+        T *normal = out + net.rows * width, *factor = normal + net.rows * width;
+        T mean[LANES<T>], variance[LANES<T>];
+        for (int64_t i = 0; i < width; i += LANES<T>) {
+            Vec<T> total{}, squares{};
+            for (int64_t b = 0; b < rows; b++) total += load(x + b * width + i);
+            const Vec<T> middle = total / T(rows);
+            for (int64_t b = 0; b < rows; b++) {
+                const Vec<T> away = load(x + b * width + i) - middle;
+                squares += away * away;
+            }
+            const Vec<T> spread = squares / T(rows);
+            store(mean, middle), store(variance, spread);
+            T inverse[LANES<T>];
+            for (int j = 0; j < LANES<T>; j++) inverse[j] = 1 / std::sqrt(variance[j] + T(layer.eps));
+            const Vec<T> scale = load(inverse), weight = load(weights + layer.weight + i),
+                         bias = load(weights + layer.bias + i);
+            store(factor + i, scale * weight);
+            for (int64_t b = 0; b < rows; b++) {
+                const Vec<T> n = (load(x + b * width + i) - middle) * scale;
+                store(normal + b * width + i, n);
+                store(out + b * width + i, n * weight + bias);
+            }
+            T* running = static_cast<T*>(layer.mean) + trial * layer.out;
+            T* varying = static_cast<T*>(layer.variance) + trial * layer.out;
+            const T share = T(layer.momentum);
+            for (int64_t j = 0; j < LANES<T> && i + j < layer.out; j++) {
+                running[i + j] += share * (mean[j] - running[i + j]);
+                varying[i + j] += share * (variance[j] * (T(rows) / (rows - 1)) - varying[i + j]);
+            }
+        }
+    }
+
+    // d/dx = factor·(slope - mean(slope) - n·mean(slope·n))
+    void unnormalise(const Layer& layer, const T* out, T* slope, int64_t width, T* into) const {
+        const T *normal = out + net.rows * width, *factor = normal + net.rows * width;
+        for (int64_t i = 0; i < width; i += LANES<T>) {
+            Vec<T> total{}, along{};
+            for (int64_t b = 0; b < rows; b++) {
+                const Vec<T> s = load(slope + b * width + i);
+                total += s;
+                along += s * load(normal + b * width + i);
+            }
+            store(into + layer.weight + i, along);
+            store(into + layer.bias + i, total);
+            const Vec<T> scale = load(factor + i), mean = total / T(rows), tilt = along / T(rows);
+            for (int64_t b = 0; b < rows; b++) {
+                T* here = slope + b * width + i;
+                store(here, scale * (load(here) - mean - load(normal + b * width + i) * tilt));
+            }
+        }
+    }
+};

@@ -1,0 +1,374 @@
+"""The compiled kernel as an engine: chains of common layers with linear heads, on a CPU.
+
+The structures below mirror those of ``fairbench/kernel/source``. A trial's numbers depend on
+nothing but itself: not on its neighbours, and not on whether an epoch's steps were taken at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fairbench import kernel
+from fairbench.train.batch import Visits
+from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
+from fairbench.train.layers import Kind, Layer
+from fairbench.train.losses import GivenLosses
+from fairbench.train.optimizer import BETAS, EPS
+from fairbench.train.padded import PaddedStack, form_of
+from fairbench.train.rules import Rules
+
+if TYPE_CHECKING:
+    from fairbench.model import Task
+    from fairbench.train.setup import Setup
+
+__all__ = ["CompiledEngine", "runs"]
+
+KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
+TASKS = ("regression", "binary", "categorical")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+MOST_TASKS = 64
+AT_ONCE = 20_000
+"""Steps of single trials that are taken in one call, so that Ctrl-C is heard between calls."""
+
+
+class _Layer(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("kind", c_int32),
+        ("biased", c_int32),
+        ("width_in", c_int64),
+        ("width_out", c_int64),
+        ("weight", c_int64),
+        ("bias", c_int64),
+        ("eps", c_double),
+        ("momentum", c_double),
+        ("mean", c_void_p),
+        ("variance", c_void_p),
+        ("mask", c_int64),
+    ]
+
+
+class _Mask(ctypes.Structure):
+    _fields_: ClassVar = [("values", c_void_p), ("step", c_int64), ("trial", c_int64)]
+
+
+class _Task(ctypes.Structure):
+    _fields_: ClassVar = [("kind", c_int32), ("start", c_int32), ("width", c_int32)]
+
+
+class _Network(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("features", c_int64),
+        ("hidden", c_int64),
+        ("outputs", c_int64),
+        ("tasks", c_int64),
+        ("layers", c_int64),
+        ("rows", c_int64),
+        ("parameters", c_int64),
+        ("trunk", c_int64),
+        ("head_weight", c_int64),
+        ("head_bias", c_int64),
+        ("layer", POINTER(_Layer)),
+        ("task", POINTER(_Task)),
+    ]
+
+
+class _Optimizer(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("kind", c_int32),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("eps", c_double),
+        ("decay", c_double),
+        ("momentum", c_double),
+        ("clip", c_double),
+    ]
+
+
+class _Run(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("net", POINTER(_Network)),
+        ("optimizer", POINTER(_Optimizer)),
+        ("trials", c_int64),
+        ("parameters", c_void_p),
+        ("gradients", c_void_p),
+        ("first", c_void_p),
+        ("second", c_void_p),
+        ("space", c_void_p),
+        ("common", c_void_p),
+        ("features", c_void_p),
+        ("table", c_void_p),
+        ("table_width", c_int64),
+        ("order", c_void_p),
+        ("masks", POINTER(_Mask)),
+        ("scales", c_void_p),
+        ("rates", c_void_p),
+    ]
+
+
+def runs(chain: Sequence[Layer] | None, tasks: Sequence[Task], device: torch.device, /) -> bool:
+    """Whether the kernel can train such a network there."""
+    return (
+        chain is not None
+        and device.type == "cpu"
+        and len(tasks) <= MOST_TASKS
+        and all(layer.eps > 0 for layer in chain if layer.kind == "norm")
+    )
+
+
+class CompiledEngine(Engine):
+    """By the compiled kernel."""
+
+    stack: PaddedStack
+
+    def __init__(self, setup: Setup, rules: Rules, begin: Beginning, /) -> None:
+        assert setup.network.chain is not None
+        self._setup, self._rules, self._tradeoff = setup, rules, begin.tradeoff
+        self._chain = setup.network.chain
+        self._masks = begin.masks
+        self._factors = torch.tensor(begin.factors, dtype=torch.float64)
+        self._taken = 0
+        self._library = kernel.library()
+        self._suffix = "f32" if setup.dtype == torch.float32 else "f64"
+        self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
+        heads = [task.name for task in setup.tasks]
+        form = form_of(self._chain, heads, self._shapes, self._call("vector"))
+        self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
+        self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
+        self._bind()
+
+    def _call(self, name: str, /, *arguments: object) -> int:
+        """A function of the kernel; tensors are passed by address, None as null."""
+        function = getattr(self._library, f"{name}_{self._suffix}")
+        return int(function(*map(_passed, arguments)))
+
+    def _bind(self) -> None:
+        """Tell the kernel where the stack lies."""
+        setup, stack, lanes = self._setup, self.stack, self.stack.lanes
+        self._net = _network(setup, self._chain, self._shapes, stack)
+        sizes = (c_int64 * 3)()
+        self._call("sizes", ctypes.byref(self._net), sizes)
+        self._across, own, common = sizes
+        outputs = self._net.outputs
+        self._space = stack.flat.new_zeros(lanes, own)
+        self._common = stack.flat.new_zeros(common)
+
+        def at_outputs(number: int) -> Tensor:
+            """The kernel's matrices (S, outputs, batch) at the outputs, as (S, batch, outputs)."""
+            place = number * outputs * self._across
+            shape, strides = (lanes, self._across, outputs), (own, 1, self._across)
+            return self._space.as_strided(shape, strides, place)
+
+        self._outputs, self._slopes = at_outputs(0), [at_outputs(2), at_outputs(3)]
+        self._each = self._rows = self._gramian = stack.flat.new_zeros(0)
+        self._order = torch.zeros(lanes, dtype=torch.int64)
+        self._rates = self._factors.clone()
+        self._closed = has_closed_losses(setup.method)
+        self._scales = None
+        if self._closed:
+            scales = loss_scales(self._rules, setup.method, self._tradeoff)
+            self._scales = None if scales is None else scales.contiguous()
+        else:
+            self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
+        self._optimizer = _optimizer(setup)
+        self._mask = (_Mask * max(1, len(setup.masks)))()
+        self._run = _Run(
+            net=ctypes.pointer(self._net),
+            optimizer=ctypes.pointer(self._optimizer),
+            trials=lanes,
+            parameters=stack.flat.data_ptr(),
+            gradients=stack.grad.data_ptr(),
+            first=self._moments[0].data_ptr(),
+            second=self._moments[1].data_ptr(),
+            space=self._space.data_ptr(),
+            common=self._common.data_ptr(),
+            order=self._order.data_ptr(),
+            masks=self._mask,
+            scales=_passed(self._scales),
+            rates=self._rates.data_ptr(),
+        )
+        self._here = ctypes.byref(self._run)
+        self._visits: Visits | None = None
+
+    def _show(self, visits: Visits) -> None:
+        """Tell the kernel where this epoch's rows lie."""
+        if visits is self._visits:
+            return
+        self._visits = visits
+        assert visits.features.is_contiguous()
+        assert visits.table.is_contiguous()
+        torch.mul(visits.streams, visits.features.shape[1], out=self._order)
+        self._run.features, self._run.table = visits.features.data_ptr(), visits.table.data_ptr()
+        self._run.table_width = visits.table.shape[-1]
+
+    def _draw(self, most: int) -> int:
+        """Show the kernel the masks of the next steps, at most so many; how many these are."""
+        if not self._masks.shapes:
+            return most
+        drawn, steps = self._masks.ahead(most)
+        for mask, values in zip(self._mask, drawn.values(), strict=True):
+            mask.values, mask.step, mask.trial = values.data_ptr(), *values.stride()[:2]
+        self._drawn = drawn
+        return steps
+
+    def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
+        self._show(visits)
+        self._draw(1)
+        self._batch = (start, rows)
+        if self._closed:
+            losses = self._tradeoff.new_empty(self.stack.lanes, self._setup.terms)
+            self._call("forward", self._here, start, rows, losses)
+            return losses, {}
+        self._call("forward", self._here, start, rows, None)
+        _, table = visits.batch(start, rows)
+        return self._losses(self._outputs[:, :rows].contiguous(), table)
+
+    def gramian(self) -> Tensor:
+        lanes, terms = self.stack.lanes, self._setup.terms
+        if not self._gramian.numel():
+            size = self._net.parameters - self._net.trunk
+            self._rows = self.stack.flat.new_empty(lanes, terms, size)
+            self._gramian = self.stack.flat.new_empty(lanes, terms, terms)
+            shape = (lanes, terms, self._net.outputs, self._across)
+            self._each = self.stack.flat.new_zeros(0 if self._closed else shape)
+        if not self._closed:
+            for term, slope in enumerate(self._losses.each()):
+                _put(self._each[:, term].mT, slope)
+        each = None if self._closed else self._each
+        self._call("rows", self._here, *self._batch, terms, each, self._rows, self._gramian)
+        return self._gramian.clone()
+
+    def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
+        given = [self._handed(w, at) for at, w in enumerate((weights, trunk_weights))]
+        self._step("backward", lr, *given, int(trunk_weights is not None))
+
+    def learn_combined(self, weights: Tensor, lr: float, /) -> None:
+        handed = self._handed(weights, 0)
+        combination = weights.contiguous()
+        self._step("combine", lr, self._setup.terms, handed, combination, self._rows)
+
+    def _handed(self, weights: Tensor | None, at: int) -> Tensor | None:
+        """Weights as the kernel wants them; of given losses, their gradient at the outputs."""
+        if weights is None:
+            return None
+        if self._closed:
+            return weights.contiguous()
+        _put(self._slopes[at], self._losses.pulled(weights))
+        return None
+
+    def _step(self, name: str, lr: float, /, *arguments: object) -> None:
+        self._set_rate(lr)
+        self._call(name, self._here, *self._batch, *arguments, self._taken)
+        self._taken += 1
+
+    def _set_rate(self, lr: float) -> None:
+        torch.mul(self._factors, lr, out=self._rates)
+
+    def learn_all(
+        self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
+    ) -> Tensor:
+        if not self._closed:
+            return super().learn_all(visits, sizes, weights, lr)
+        self._show(visits)
+        self._set_rate(lr)
+        total, weights = torch.zeros_like(weights).contiguous(), weights.contiguous()
+        done, most = 0, max(1, AT_ONCE // self.stack.lanes)
+        while done < len(sizes):
+            steps = self._draw(min(most, len(sizes) - done))
+            begin, end = sum(sizes[:done]), sum(sizes[: done + steps])
+            self._call("train", self._here, begin, end, sizes[0], self._taken, weights, total)
+            self._taken += steps
+            done += steps
+        return total
+
+    def keep(self, index: Tensor, /) -> None:
+        self.stack = self.stack.kept(index)
+        self._moments = self._moments[:, index].contiguous()
+        self._factors = self._factors[index]
+        self._tradeoff = self._tradeoff[index]
+        self._masks.keep(index.tolist())
+        self._bind()
+
+
+def _network(
+    setup: Setup,
+    chain: Sequence[Layer],
+    shapes: Mapping[str, Sequence[int]],
+    stack: PaddedStack,
+) -> _Network:
+    """The network whose parameters and running statistics lie in `stack`."""
+    form = stack.form
+    assert form is not None
+    masks = list(setup.masks)
+    width = setup.train.features.shape[1]
+    layers = (_Layer * max(1, len(chain)))()
+    for layer, into in zip(chain, layers, strict=False):
+        into.kind, into.biased = KINDS.index(layer.kind), layer.bias
+        into.width_in = width
+        if layer.kind == "linear":
+            width = shapes[f"{layer.name}.weight"][0]
+        into.width_out = width
+        if layer.kind in ("linear", "norm"):
+            into.weight = form.places[f"{layer.name}.weight"].start
+        if layer.bias or layer.kind == "norm":
+            into.bias = form.places[f"{layer.name}.bias"].start
+        if layer.kind == "norm":
+            into.eps, into.momentum = layer.eps, layer.momentum
+            into.mean = stack.buffers[f"{layer.name}.running_mean"].data_ptr()
+            into.variance = stack.buffers[f"{layer.name}.running_var"].data_ptr()
+        if layer.kind == "mask":
+            into.mask = masks.index(f"{layer.name}.mask")
+    tasks = (_Task * len(setup.tasks))()
+    outputs = 0
+    for task, described in zip(setup.tasks, tasks, strict=True):
+        described.kind, described.start, described.width = (
+            TASKS.index(task.kind),
+            outputs,
+            task.width,
+        )
+        outputs += task.width
+    return _Network(
+        features=setup.train.features.shape[1],
+        hidden=width,
+        outputs=outputs,
+        tasks=len(tasks),
+        layers=len(chain),
+        rows=min(setup.work.training.batch_size, setup.train.features.shape[0]),
+        parameters=form.size,
+        trunk=form.trunk,
+        head_weight=form.head_weight,
+        head_bias=form.head_bias,
+        layer=layers,
+        task=tasks,
+    )
+
+
+def _optimizer(setup: Setup) -> _Optimizer:
+    training = setup.work.training
+    return _Optimizer(
+        kind=OPTIMIZERS.index(training.optimizer),
+        beta1=BETAS[0],
+        beta2=BETAS[1],
+        eps=EPS,
+        decay=training.weight_decay,
+        momentum=training.momentum,
+        clip=training.clip_norm or 0.0,
+    )
+
+
+def _passed(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return c_void_p(argument.data_ptr())
+    return c_int64(argument) if isinstance(argument, int) else argument
+
+
+def _put(into: Tensor, slope: Tensor) -> None:
+    """Write a gradient (S, rows, outputs) into a larger matrix; what is behind it becomes 0."""
+    rows = slope.shape[1]
+    into[:, :rows].copy_(slope)
+    into[:, rows:].zero_()

@@ -1,0 +1,138 @@
+"""The parameters of a stack as the compiled kernel wants them: trial after trial, in whole vectors.
+
+A weight lies as (in, out) with rows padded to whole vectors; the heads' weights lie one below the
+other as (outputs, hidden). Padding is zero and stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from fairbench.train.layers import Layer
+from fairbench.train.stack import Stack
+
+__all__ = ["Form", "PaddedStack", "Place", "form_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a parameter (of one trial) lies: its first number, and the distances in between."""
+
+    start: int
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How one trial's parameters lie.
+
+    Attributes
+    ----------
+    places
+        By name.
+    head_weight, head_bias
+        Where those of all heads begin.
+    trunk
+        Where the trunk's begin; they reach to the end.
+    size
+        Numbers of one trial.
+    """
+
+    places: Mapping[str, Place]
+    head_weight: int
+    head_bias: int
+    trunk: int
+    size: int
+
+
+class _Room:
+    """Gives out room in whole vectors of `unit` numbers."""
+
+    def __init__(self, unit: int) -> None:
+        self.unit, self.size = unit, 0
+
+    def padded(self, count: int) -> int:
+        return -(-count // self.unit) * self.unit
+
+    def take(self, rows: int, width: int) -> int:
+        start = self.size
+        self.size += self.padded(rows * self.padded(width))
+        return start
+
+
+def form_of(
+    chain: Sequence[Layer], heads: Sequence[str], shapes: Mapping[str, Sequence[int]], unit: int, /
+) -> Form:
+    """The form for parameters of these shapes (of one trial, by name).
+
+    `heads` names the heads in order, and `unit` is the length of a vector.
+    """
+    room = _Room(unit)
+    places: dict[str, Place] = {}
+    weights, biases = ([f"heads.{name}.{part}" for name in heads] for part in ("weight", "bias"))
+    widths = [shapes[name][0] for name in weights]
+    hidden = shapes[weights[0]][1]
+    step = room.padded(hidden)
+    head_weight, head_bias = room.take(sum(widths), hidden), room.take(1, sum(widths))
+    for at, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        before = sum(widths[:at])
+        places[weight] = Place(head_weight + before * step, (step, 1))
+        places[bias] = Place(head_bias + before, (1,))
+    trunk_names = [f"{layer.name}.{part}" for layer in chain for part in ("weight", "bias")]
+    for name, shape in shapes.items():
+        if name not in {*weights, *biases, *trunk_names}:  # the weighting's own, and unused ones
+            strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
+            places[name] = Place(room.take(1, prod(shape)), strides)
+    trunk = room.size
+    for name in trunk_names:
+        shape = shapes.get(name, ())
+        if len(shape) == 2:
+            out, width = shape
+            places[name] = Place(room.take(width, out), (1, room.padded(out)))
+        elif shape:
+            places[name] = Place(room.take(1, shape[0]), (1,))
+    return Form(places, head_weight, head_bias, trunk, room.size)
+
+
+@dataclass
+class PaddedStack(Stack):
+    """A stack of that form; `flat` and `grad` are (S, size), and every parameter is a block."""
+
+    form: Form | None = None
+
+    @classmethod
+    def padded(
+        cls, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], form: Form, /
+    ) -> PaddedStack:
+        """Lay `parameters` (S, …) out; `buffers` are copied."""
+        example = next(iter(parameters.values()))
+        flat = example.new_zeros(example.shape[0], form.size)
+        grad = torch.zeros_like(flat)
+        values, slots = (
+            {
+                name: whole.as_strided(
+                    (whole.shape[0], *parameters[name].shape[1:]),
+                    (form.size, *place.strides),
+                    place.start,
+                )
+                for name, place in form.places.items()
+            }
+            for whole in (flat, grad)
+        )
+        for name, value in values.items():
+            value.copy_(parameters[name].detach())
+        kept = {name: tensor.contiguous().clone() for name, tensor in buffers.items()}
+        return cls(flat, grad, values, slots, values, slots, kept, (), form)
+
+    def kept(self, index: Tensor, /) -> PaddedStack:
+        assert self.form is not None
+        return PaddedStack.padded(
+            {name: tensor[index] for name, tensor in self.parameters.items()},
+            {name: tensor[index] for name, tensor in self.buffers.items()},
+            self.form,
+        )
