@@ -1,6 +1,6 @@
-"""Compiles the kernel with the user's C++ compiler, and keeps the result in the cache.
+"""Compiles the kernel and rules with the user's C++ compiler, and keeps results in the cache.
 
-The name of the cached file is a hash of the source, the compiler, its flags and the processor's
+The name of a cached file is a hash of the source, the compiler, its flags and the processor's
 instruction set, so that machines that share a cache never load one another's.
 """
 
@@ -21,7 +21,7 @@ from typing import Literal
 from fairbench.cache import cache_dir
 from fairbench.errors import StudyError
 
-__all__ = ["chosen", "describe", "library", "trouble"]
+__all__ = ["KernelError", "chosen", "describe", "library", "rule", "trouble"]
 
 SOURCE = Path(__file__).with_name("source")
 ENTRY = "kernel.cpp"
@@ -35,13 +35,14 @@ FLAGS = (
     "-shared",
     "-fPIC",
 )
+RULE_FLAGS = ("-std=c++17", "-O2", "-fno-math-errno", "-shared", "-fPIC")
 NATIVE = "-march=native"
 PATIENCE = 300.0
 
 Kernel = Literal["torch", "compiled"]
 
 
-class _KernelError(Exception):
+class KernelError(Exception):
     """Why there is no compiled kernel."""
 
 
@@ -72,7 +73,7 @@ def trouble() -> str | None:
     """Why there is no compiled kernel, or None where there is one; compiles it if need be."""
     try:
         library()
-    except _KernelError as error:
+    except KernelError as error:
         return str(error)
     return None
 
@@ -86,33 +87,46 @@ def describe() -> str:
 @cache
 def library() -> ctypes.CDLL:
     """The compiled kernel."""
+    return _loaded(_built(SOURCE / ENTRY, FLAGS))
+
+
+@cache
+def rule(source: str, /) -> ctypes.CDLL:
+    """A weighting's rule in C++, compiled."""
+    return _loaded(_built(source, RULE_FLAGS))
+
+
+@cache
+def _target() -> tuple[tuple[str, ...], str]:
+    """How the compiler is called, and all that it knows about itself and the processor."""
     compiler = _compiler()
-    for native in ([NATIVE], []):
+    for native in ((NATIVE,), ()):
+        command = (*compiler, *native)
         try:
-            # Everything that the compiler knows about itself and the processor.
-            macros = _output([*compiler, *native, "-dM", "-E", "-x", "c++", os.devnull])
-        except _KernelError:
+            return command, _output([*command, "-dM", "-E", "-x", "c++", os.devnull])
+        except KernelError:
             continue
-        return _loaded(_built([*compiler, *FLAGS, *native], macros))
-    raise _KernelError(f"{shlex.join(compiler)} does not work as a C++ compiler")
+    raise KernelError(f"{shlex.join(compiler)} does not work as a C++ compiler")
 
 
 def _compiler() -> list[str]:
     if named := shlex.split(os.environ.get("CXX", "")):
         if shutil.which(named[0]) is None:
-            raise _KernelError(f"CXX names {named[0]!r}, which is not on the PATH")
+            raise KernelError(f"CXX names {named[0]!r}, which is not on the PATH")
         return named
     found = next(filter(None, map(shutil.which, COMPILERS)), None)
     if found is None:
-        raise _KernelError(f"no C++ compiler on the PATH ({', '.join(COMPILERS)})")
+        raise KernelError(f"no C++ compiler on the PATH ({', '.join(COMPILERS)})")
     return [found]
 
 
-def _built(command: Sequence[str], macros: str) -> Path:
-    """The library that `command` makes of the source, from the cache where it is there."""
+def _built(source: Path | str, flags: Sequence[str]) -> Path:
+    """The library that is made of a file or a text, from the cache where it is there."""
     from filelock import FileLock
 
-    digest = hashlib.sha256("\0".join([*command, macros]).encode())
+    compiler, macros = _target()
+    text = "" if isinstance(source, Path) else source
+    digest = hashlib.sha256("\0".join([*compiler, *flags, macros, text]).encode())
     for file in sorted(SOURCE.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     folder = cache_dir() / "kernel"
@@ -127,10 +141,13 @@ def _built(command: Sequence[str], macros: str) -> Path:
         ):
             if not place.is_file():
                 made = Path(draft, place.name)
-                _output([*command, str(SOURCE / ENTRY), "-o", str(made)])
+                if isinstance(source, str):
+                    source = Path(draft, "rule.cpp")
+                    source.write_text(text, encoding="utf-8")
+                _output([*compiler, *flags, f"-I{SOURCE}", str(source), "-o", str(made)])
                 made.replace(place)
     except OSError as error:
-        raise _KernelError(f"the cache cannot be written: {error}") from error
+        raise KernelError(f"the cache cannot be written: {error}") from error
     return place
 
 
@@ -138,7 +155,7 @@ def _loaded(place: Path) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(place))
     except OSError as error:
-        raise _KernelError(f"{place} cannot be loaded: {error}") from error
+        raise KernelError(f"{place} cannot be loaded: {error}") from error
 
 
 def _output(command: Sequence[str]) -> str:
@@ -155,8 +172,8 @@ def _output(command: Sequence[str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _KernelError(f"{command[0]} could not be run: {error}") from error
+        raise KernelError(f"{command[0]} could not be run: {error}") from error
     if done.returncode:
         complaint = next((line for line in done.stderr.splitlines() if "error" in line), "")
-        raise _KernelError(f"{command[0]} failed ({done.returncode}): {complaint}".rstrip(": "))
+        raise KernelError(f"{command[0]} failed ({done.returncode}): {complaint}".rstrip(": "))
     return done.stdout

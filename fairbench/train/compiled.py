@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -16,12 +17,15 @@ from torch import Tensor
 
 from fairbench import kernel
 from fairbench.train.batch import Visits
+from fairbench.train.dropout import Draws
 from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
 from fairbench.train.layers import Kind, Layer
 from fairbench.train.losses import GivenLosses
+from fairbench.train.native import native_rule
 from fairbench.train.optimizer import BETAS, EPS
 from fairbench.train.padded import PaddedStack, form_of
-from fairbench.train.rules import Rules
+from fairbench.train.rules import LEARNED, Rules
+from fairbench.train.translate import Untranslatable
 
 if TYPE_CHECKING:
     from fairbench.model import Task
@@ -90,6 +94,19 @@ class _Optimizer(ctypes.Structure):
     ]
 
 
+class _Weighting(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("rule", c_void_p),
+        ("by_gramian", c_int32),
+        ("apart", c_int32),
+        ("state_size", c_int64),
+        ("state", c_void_p),
+        ("tradeoff", c_void_p),
+        ("noise", _Mask),
+        ("planned", c_double),
+    ]
+
+
 class _Run(ctypes.Structure):
     _fields_: ClassVar = [
         ("net", POINTER(_Network)),
@@ -108,6 +125,7 @@ class _Run(ctypes.Structure):
         ("masks", POINTER(_Mask)),
         ("scales", c_void_p),
         ("rates", c_void_p),
+        ("weighting", POINTER(_Weighting)),
     ]
 
 
@@ -140,6 +158,7 @@ class CompiledEngine(Engine):
         form = form_of(self._chain, heads, self._shapes, self._call("vector"))
         self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
         self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
+        self._noise: Draws | None = None
         self._bind()
 
     def _call(self, name: str, /, *arguments: object) -> int:
@@ -156,7 +175,9 @@ class CompiledEngine(Engine):
         self._across, own, common = sizes
         outputs = self._net.outputs
         self._space = stack.flat.new_zeros(lanes, own)
-        self._common = stack.flat.new_zeros(common)
+        # Behind it, the gradients that a rule compares.
+        trunk = self._net.parameters - self._net.trunk
+        self._common = stack.flat.new_zeros(common + setup.terms * trunk)
 
         def at_outputs(number: int) -> Tensor:
             """The kernel's matrices (S, outputs, batch) at the outputs, as (S, batch, outputs)."""
@@ -177,6 +198,7 @@ class CompiledEngine(Engine):
             self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
         self._optimizer = _optimizer(setup)
         self._mask = (_Mask * max(1, len(setup.masks)))()
+        self._weighting = _Weighting()
         self._run = _Run(
             net=ctypes.pointer(self._net),
             optimizer=ctypes.pointer(self._optimizer),
@@ -191,6 +213,7 @@ class CompiledEngine(Engine):
             masks=self._mask,
             scales=_passed(self._scales),
             rates=self._rates.data_ptr(),
+            weighting=ctypes.pointer(self._weighting),
         )
         self._here = ctypes.byref(self._run)
         self._visits: Visits | None = None
@@ -269,17 +292,64 @@ class CompiledEngine(Engine):
     def _set_rate(self, lr: float) -> None:
         torch.mul(self._factors, lr, out=self._rates)
 
+    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Mapping[str, Tensor] | None:
+        setup, stack = self._setup, self.stack
+        if not self._closed:
+            return None
+        own = {
+            name.removeprefix(LEARNED): place.start
+            for name, place in stack.form.places.items()
+            if name.startswith(LEARNED)
+        }
+        try:
+            rule = native_rule(setup.weighting, setup.terms, own, setup.dtype)
+        except Untranslatable as reason:
+            note = f"{type(setup.weighting).__qualname__} is asked by torch at every step: {reason}"
+            if note not in setup.notes:
+                setup.notes.append(note)
+            return None
+        # One number where there is no state, so that there is an address.
+        self._state = stack.flat.new_zeros(stack.lanes, max(1, rule.size))
+        found = {
+            name: self._state[:, start : start + prod(shape)].view(-1, *shape)
+            for name, (start, shape) in rule.state.items()
+        }
+        for name, tensor in found.items():
+            tensor.copy_(state[name])
+        self._noise = noise if setup.weighting.noisy else None
+        self._weighting.rule = rule.address
+        self._weighting.by_gramian = setup.weighting.needs == "gramian"
+        self._weighting.apart = rule.apart
+        self._weighting.state_size = self._state.shape[1]
+        self._weighting.state = self._state.data_ptr()
+        self._weighting.tradeoff = self._tradeoff.data_ptr()
+        return found
+
+    def learn_by_rule(
+        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
+    ) -> Tensor:
+        self._weighting.planned = planned
+        nothing = self._tradeoff.new_zeros(self.stack.lanes, self._setup.terms)
+        return self._train(visits, sizes, nothing, lr)
+
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:
         if not self._closed:
             return super().learn_all(visits, sizes, weights, lr)
+        return self._train(visits, sizes, weights.contiguous(), lr)
+
+    def _train(self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float) -> Tensor:
         self._show(visits)
         self._set_rate(lr)
-        total, weights = torch.zeros_like(weights).contiguous(), weights.contiguous()
+        total = torch.zeros_like(weights)
         done, most = 0, max(1, AT_ONCE // self.stack.lanes)
         while done < len(sizes):
             steps = self._draw(min(most, len(sizes) - done))
+            if self._noise is not None:
+                drawn, steps = self._noise.ahead(steps)  # in step with the masks
+                values = self._drawn_noise = drawn["noise"]
+                self._weighting.noise = _Mask(values.data_ptr(), *values.stride()[:2])
             begin, end = sum(sizes[:done]), sum(sizes[: done + steps])
             self._call("train", self._here, begin, end, sizes[0], self._taken, weights, total)
             self._taken += steps
@@ -303,7 +373,6 @@ def _network(
 ) -> _Network:
     """The network whose parameters and running statistics lie in `stack`."""
     form = stack.form
-    assert form is not None
     masks = list(setup.masks)
     width = setup.train.features.shape[1]
     layers = (_Layer * max(1, len(chain)))()

@@ -96,6 +96,20 @@ class Engine(ABC):
             start += rows
         return total
 
+    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Mapping[str, Tensor] | None:
+        """Take over the weighting's rule with its state (S, …) by name and its noise.
+
+        Where that can be, `learn_by_rule` then takes the steps, and what is returned is where the
+        state stands; otherwise None.
+        """
+        return None
+
+    def learn_by_rule(
+        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
+    ) -> Tensor:
+        """Like `learn_all` with the weights of the rule, in a training of so many steps."""
+        raise NotImplementedError
+
     @abstractmethod
     def keep(self, index: Tensor, /) -> None:
         """Go on with the trials of `index` only."""

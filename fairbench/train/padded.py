@@ -7,7 +7,7 @@ other as (outputs, hidden). Padding is zero and stays so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import torch
@@ -103,7 +103,7 @@ def form_of(
 class PaddedStack(Stack):
     """A stack of that form; `flat` and `grad` are (S, size), and every parameter is a block."""
 
-    form: Form | None = None
+    form: Form = field(default_factory=lambda: Form({}, 0, 0, 0, 0))
 
     @classmethod
     def padded(
@@ -130,7 +130,6 @@ class PaddedStack(Stack):
         return cls(flat, grad, values, slots, values, slots, kept, (), form)
 
     def kept(self, index: Tensor, /) -> PaddedStack:
-        assert self.form is not None
         return PaddedStack.padded(
             {name: tensor[index] for name, tensor in self.parameters.items()},
             {name: tensor[index] for name, tensor in self.buffers.items()},

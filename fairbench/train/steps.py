@@ -69,6 +69,14 @@ class Steps:
             ),
         )
 
+        self._begin_rule(self._state)
+
+    def _begin_rule(self, state: Mapping[str, Tensor]) -> None:
+        """Leave the weighting's rule to the engine where it can have it."""
+        adopted = None if self._is_constant else self._engine.adopt(state, self._noise)
+        self._by_rule = adopted is not None
+        self._state = dict(state if adopted is None else adopted)
+
     @property
     def stack(self) -> Stack:
         """The trials in training."""
@@ -78,8 +86,8 @@ class Steps:
         """Go on with the trials of `index` only."""
         self._engine.keep(index)
         self._tradeoff = self._tradeoff[index]
-        self._state = {name: tensor[index] for name, tensor in self._state.items()}
         self._noise.keep(index.tolist())
+        self._begin_rule({name: tensor[index] for name, tensor in self._state.items()})
 
     def epoch(
         self, visits: Visits, sizes: Sequence[int], lr: float, before: int, planned: int, /
@@ -92,6 +100,8 @@ class Steps:
             losses = torch.ones(self.stack.lanes, self._setup.terms).to(self._tradeoff)
             weights, _ = self._rules.weights(self._fields(losses, {}, before / planned))
             return self._engine.learn_all(visits, sizes, weights, lr) / sum(sizes)
+        if self._by_rule:
+            return self._engine.learn_by_rule(visits, sizes, lr, planned) / sum(sizes)
         total = torch.zeros(self.stack.lanes, self._setup.terms).to(self._tradeoff)
         start = 0
         for number, rows in enumerate(sizes, before):
@@ -104,7 +114,12 @@ class Steps:
     def epoch_end(self, losses: Tensor, /) -> None:
         """Tell the weighting the mean losses (S, T) of an epoch."""
         with torch.no_grad():
-            self._state = self._rules.epoch_end(losses, self._state)
+            after = self._rules.epoch_end(losses, self._state)
+            if not self._by_rule:
+                self._state = after
+                return
+            for name, tensor in self._state.items():  # which the engine reads
+                tensor.copy_(after[name])
 
     def _fields(self, losses: Tensor, signals: dict[str, Tensor], progress: float) -> Fields:
         fields: Fields = {

@@ -52,14 +52,16 @@ def losses_elsewhere(method, work):
 @pytest.mark.parametrize("kind", ["binary", "continuous"])
 def test_steps_stay_on_the_device(method, kind):
     values = (None,) if method().tradeoff is None else (0.5, 1.5)
-    work = make_work(values, make_dataset(kind), epochs=3, clip_norm=1.0, dtype="float32")
+    work = make_work(
+        values, make_dataset(kind), epochs=3, clip_norm=1.0, dtype="float32", kernel="torch"
+    )
     assert losses_elsewhere(method(), work).device.type == "meta"
 
 
 @pytest.mark.parametrize("architecture", [{"dropout": 0.3}, {"batch_norm": True}])
 def test_layers_stay_on_the_device(architecture):
     method = StaticAlpha(architecture=architecture)
-    losses = losses_elsewhere(method, make_work((0.5, 1.5), epochs=3))
+    losses = losses_elsewhere(method, make_work((0.5, 1.5), epochs=3, kernel="torch"))
     assert losses.device.type == "meta"
 
 
@@ -70,4 +72,4 @@ def test_waiting_is_noticed():
             return losses if losses.sum() > 0 else -losses
 
     with pytest.raises(RuntimeError, match="meta"):
-        losses_elsewhere(Curious(), make_work((0.5, 1.5), epochs=3))
+        losses_elsewhere(Curious(), make_work((0.5, 1.5), epochs=3, kernel="torch"))

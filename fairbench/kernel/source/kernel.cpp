@@ -4,6 +4,30 @@
 #include "losses.h"
 #include "optimizer.h"
 
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
+
+// A weighting's rule for one trial. It reads `losses`, their Gramian (tasks, tasks), the trade-off
+// value, the share of steps done, noise (tasks) and the trial's parameters (for its own); it writes
+// weights for heads and trunk, its state, and the gradients of its own parameters.
+template <class T>
+using Rule = void (*)(const T* losses, const T* gramian, T tradeoff, T progress, const T* noise,
+                      const T* parameters, T* gradients, T* state, T* weights, T* trunk_weights);
+
+enum Needs : int32_t { LOSSES, GRAMIAN };
+
+struct Weighting {
+    void* rule;                 // null for weights that stay
+    int32_t needs, apart;       // `apart`: the trunk's weights are other than the heads'
+    int64_t state_size;
+    void *state, *tradeoff;     // (trials, state_size), (trials)
+    Mask noise;                 // (steps, trials, tasks), null for none
+    double planned;             // steps in all
+};
+
+constexpr int64_t MOST_TASKS = 64;
+
 struct Run {
     const Network* net;
     const Optimizer* optimizer;
@@ -16,6 +40,7 @@ struct Run {
     const Mask* masks;
     const void* scales;                             // (trials, tasks) factors on the losses, or null
     const double* rates;                            // (trials) learning rates
+    const Weighting* weighting;
 };
 
 namespace {
@@ -43,11 +68,52 @@ template <class T> struct Trial {
     }
     T* gradient(int64_t trial) const { return moved(run.gradients, trial); }
 
-    void update(int64_t trial, int64_t taken) const {
-        ::update<T>(*run.optimizer, run.rates[trial], taken, net.parameters, moved(run.parameters, trial),
-                    gradient(trial), moved(run.first, trial), moved(run.second, trial));
+    // Where there are rows (tasks, trunk), the trunk's gradient is their sum with `shares`.
+    void update(int64_t trial, int64_t taken, int64_t terms = 0, const T* rows = nullptr,
+                const T* shares = nullptr) const {
+        ::update<T>(*run.optimizer, run.rates[trial], taken, {net.parameters, net.trunk, terms, rows, shares},
+                    moved(run.parameters, trial), gradient(trial), moved(run.first, trial),
+                    moved(run.second, trial));
     }
 };
+
+// The gradient of the loss of task `t` in the trunk; tasks come in order.
+template <class T>
+void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, const Mask* masks, int64_t step, T* into) {
+    const Task& task = pass.net.task[t];
+    Losses<T>{pass}.pull(t, 1, scales, pass.slopes(1));
+    pass.trunk(x, pass.slopes(1), task.start, task.width, masks, step, into, t > 0);
+}
+
+// Inner products (terms, terms) of rows (terms, size), two rows at a time.
+template <class T> void inner_products(int64_t terms, int64_t size, const T* rows, T* found) {
+    const auto put = [&](int64_t s, int64_t t, Vec<T> total) {
+        found[s * terms + t] = found[t * terms + s] = sum<T>(total);
+    };
+    for (int64_t s = 0; s < terms; s += 2)
+        for (int64_t t = s; t < terms; t += 2) {
+            const bool second = s + 1 < terms, fourth = t + 1 < terms;
+            const T *a = rows + s * size, *b = second ? a + size : a;
+            const T *c = rows + t * size, *d = fourth ? c + size : c;
+            constexpr int PARTS = 4;  // sums side by side, as each waits for the one before
+            Vec<T> ac{}, ad{}, bc{}, bd{}, parts[4][PARTS] = {};
+            const auto add = [&](int64_t k, int part) {
+                const Vec<T> va = load(a + k), vb = load(b + k), vc = load(c + k), vd = load(d + k);
+                parts[0][part] += va * vc, parts[1][part] += va * vd;
+                parts[2][part] += vb * vc, parts[3][part] += vb * vd;
+            };
+            int64_t k = 0;
+            for (; k + PARTS * LANES<T> <= size; k += PARTS * LANES<T>)
+                UNROLL for (int part = 0; part < PARTS; part++) add(k + part * LANES<T>, part);
+            for (; k < size; k += LANES<T>) add(k, 0);
+            UNROLL for (int part = 0; part < PARTS; part++)
+                ac += parts[0][part], ad += parts[1][part], bc += parts[2][part], bd += parts[3][part];
+            put(s, t, ac);
+            if (fourth) put(s, t + 1, ad);
+            if (second && t > s) put(s + 1, t, bc);
+            if (second && fourth) put(s + 1, t + 1, bd);
+        }
+}
 
 template <class T> void forward(const Run& run, int64_t row, int64_t rows, T* losses) {
     const Trial<T> of(run);
@@ -69,11 +135,11 @@ void backward(const Run& run, int64_t row, int64_t rows, const T* weights, const
         const Pass<T> pass = of.pass(i, rows);
         const T* x = of.features(i, row);
         const Losses<T> losses{pass};
-        if (weights) losses.pull(weights + i * of.net.tasks, of.scales(i), -1, pass.slopes());
-        if (trunk_weights) losses.pull(trunk_weights + i * of.net.tasks, of.scales(i), -1, pass.slopes(1));
+        if (weights) losses.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
+        if (trunk_weights) losses.pull(trunk_weights + i * of.net.tasks, of.scales(i), pass.slopes(1));
         pass.heads(x, pass.slopes(), of.gradient(i));
-        pass.trunk(x, pass.slopes(apart), run.masks, 0, of.gradient(i));
-        if (taken >= 0) of.update(i, taken);
+        pass.trunk(x, pass.slopes(apart), 0, of.net.outputs, run.masks, 0, of.gradient(i), false);
+        of.update(i, taken);
     }
 }
 
@@ -88,22 +154,15 @@ void rows_of(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* 
         const Pass<T> pass = of.pass(i, rows);
         T* own = found + i * terms * size;
         for (int64_t t = 0; t < terms; t++) {
-            const T* slope = at ? at + (i * terms + t) * of.net.outputs * pass.across() : pass.slopes(1);
-            if (!at) Losses<T>{pass}.pull(nullptr, of.scales(i), t, pass.slopes(1));
-            pass.trunk(of.features(i, row), slope, run.masks, 0, own + t * size - of.net.trunk);
-        }
-        for (int64_t s = 0; s < terms; s++)
-            for (int64_t t = s; t < terms; t++) {
-                Vec<T> total[4] = {};
-                const T *a = own + s * size, *b = own + t * size;
-                int64_t k = 0;
-                for (; k + 4 * LANES<T> <= size; k += 4 * LANES<T>)
-                    for (int j = 0; j < 4; j++)
-                        total[j] += load(a + k + j * LANES<T>) * load(b + k + j * LANES<T>);
-                for (; k < size; k += LANES<T>) total[0] += load(a + k) * load(b + k);
-                const T inner = sum<T>((total[0] + total[1]) + (total[2] + total[3]));
-                gramian[(i * terms + s) * terms + t] = gramian[(i * terms + t) * terms + s] = inner;
+            T* into = own + t * size - of.net.trunk;
+            if (at) {
+                const T* slope = at + (i * terms + t) * of.net.outputs * pass.across();
+                pass.trunk(of.features(i, row), slope, 0, of.net.outputs, run.masks, 0, into, t > 0);
+            } else {
+                of_task(pass, of.features(i, row), of.scales(i), t, run.masks, 0, into);
             }
+        }
+        inner_products<T>(terms, size, own, gramian + i * terms * terms);
     }
 }
 
@@ -115,48 +174,68 @@ void combine(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* 
     const int64_t size = of.net.parameters - of.net.trunk;
     for (int64_t i = 0; i < run.trials; i++) {
         const Pass<T> pass = of.pass(i, rows);
-        if (weights) Losses<T>{pass}.pull(weights + i * of.net.tasks, of.scales(i), -1, pass.slopes());
+        if (weights) Losses<T>{pass}.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         pass.heads(of.features(i, row), pass.slopes(), of.gradient(i));
-        T* trunk = of.gradient(i) + of.net.trunk;
-        const T *own = found + i * terms * size, *share = combination + i * terms;
-        for (int64_t k = 0; k < size; k += LANES<T>) {
-            Vec<T> total = share[0] * load(own + k);
-            for (int64_t t = 1; t < terms; t++) total += share[t] * load(own + t * size + k);
-            store(trunk + k, total);
-        }
-        if (taken >= 0) of.update(i, taken);
+        of.update(i, taken, terms, found + i * terms * size, combination + i * terms);
     }
 }
 
-template <class T> void update_all(const Run& run, int64_t taken) {
-    const Trial<T> of(run);
-    for (int64_t i = 0; i < run.trials; i++) of.update(i, taken);
-}
-
-// Steps over rows [begin, end) of each order with weights (trials, tasks) that stay; adds every
-// loss times its batch's rows to `totals`.
+// Steps over rows [begin, end) of each order with `weights` (trials, tasks) that stay, or with
+// those of the rule; adds every loss times its batch's rows to `totals`.
 template <class T>
 void train(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t taken, const T* weights, T* totals) {
     const Trial<T> of(run);
-    T means[64];
+    const Weighting& rule = *run.weighting;
+    const int64_t tasks = of.net.tasks, size = of.net.parameters - of.net.trunk;
+    T losses[MOST_TASKS], shares[MOST_TASKS], trunk_shares[MOST_TASKS], gramian[MOST_TASKS * MOST_TASKS];
+    T* rows = static_cast<T*>(run.common) + of.at.scratch;
     for (int64_t i = 0; i < run.trials; i++) {
+        T *gradient = of.gradient(i), *state = static_cast<T*>(rule.state) + i * rule.state_size;
         int64_t step = 0;
         for (int64_t row = begin; row < end; row += batch, step++) {
             const Pass<T> pass = of.pass(i, std::min(batch, end - row));
-            const T* x = of.features(i, row);
-            const Losses<T> losses{pass};
+            const Losses<T> of_losses{pass};
+            const T *x = of.features(i, row), *scales = of.scales(i), *now = weights + i * tasks;
             pass.forward(x, run.masks, step);
-            losses.evaluate(of.table(i, row), run.table_width, of.scales(i), means);
-            losses.pull(weights + i * of.net.tasks, of.scales(i), -1, pass.slopes());
-            pass.heads(x, pass.slopes(), of.gradient(i));
-            pass.trunk(x, pass.slopes(), run.masks, step, of.gradient(i));
-            of.update(i, taken + step);
-            for (int64_t t = 0; t < of.net.tasks; t++) totals[i * of.net.tasks + t] += means[t] * T(pass.rows);
+            of_losses.evaluate(of.table(i, row), run.table_width, scales, losses);
+            if (rule.rule) {
+                if (rule.needs == GRAMIAN) {
+                    for (int64_t t = 0; t < tasks; t++)
+                        of_task(pass, x, scales, t, run.masks, step, rows + t * size - of.net.trunk);
+                    inner_products<T>(tasks, size, rows, gramian);
+                }
+                const T* noise = static_cast<const T*>(rule.noise.values);
+                reinterpret_cast<Rule<T>>(rule.rule)(
+                    losses, gramian, static_cast<const T*>(rule.tradeoff)[i], T((taken + step) / rule.planned),
+                    noise ? noise + step * rule.noise.step + i * rule.noise.trial : nullptr, pass.weights, gradient,
+                    state, shares, trunk_shares);
+                now = shares;
+            }
+            of_losses.pull(now, scales, pass.slopes());
+            pass.heads(x, pass.slopes(), gradient);
+            if (rule.rule && rule.needs == GRAMIAN) {
+                of.update(i, taken + step, tasks, rows, now);
+            } else {
+                if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
+                pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, run.masks, step, gradient, false);
+                of.update(i, taken + step);
+            }
+            for (int64_t t = 0; t < tasks; t++) totals[i * tasks + t] += losses[t] * T(pass.rows);
         }
     }
 }
 
 }  // namespace
+
+// Numbers too small for full precision count as 0 meanwhile: moments of units that died pass
+// through them for hundreds of steps, and cost many times as much there.
+struct Flushed {
+#ifdef __SSE__
+    unsigned before = _mm_getcsr();
+    Flushed() { _mm_setcsr(before | 0x8040); }
+    ~Flushed() { _mm_setcsr(before); }
+#endif
+};
 
 #define EXPORT(T, NAME)                                                                                        \
     extern "C" int32_t vector_##NAME() { return LANES<T>; }                                                    \
@@ -165,23 +244,27 @@ void train(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t ta
         found[0] = padded<T>(net->rows), found[1] = at.own(*net), found[2] = at.scratch;                       \
     }                                                                                                          \
     extern "C" void forward_##NAME(const Run* run, int64_t row, int64_t rows, T* losses) {       \
+        const Flushed flushed{};                                                                               \
         forward<T>(*run, row, rows, losses);                                                             \
     }                                                                                                          \
     extern "C" void backward_##NAME(const Run* run, int64_t row, int64_t rows, const T* weights, \
                                     const T* trunk_weights, int64_t apart, int64_t taken) {                    \
+        const Flushed flushed{};                                                                               \
         backward<T>(*run, row, rows, weights, trunk_weights, apart, taken);                              \
     }                                                                                                          \
     extern "C" void rows_##NAME(const Run* run, int64_t row, int64_t rows, int64_t terms,        \
                                 const T* at, T* found, T* gramian) {                                           \
+        const Flushed flushed{};                                                                               \
         rows_of<T>(*run, row, rows, terms, at, found, gramian);                                          \
     }                                                                                                          \
     extern "C" void combine_##NAME(const Run* run, int64_t row, int64_t rows, int64_t terms, const T* weights, \
                                    const T* combination, const T* found, int64_t taken) {                      \
+        const Flushed flushed{};                                                                               \
         combine<T>(*run, row, rows, terms, weights, combination, found, taken);                                \
     }                                                                                                          \
-    extern "C" void update_##NAME(const Run* run, int64_t taken) { update_all<T>(*run, taken); }               \
     extern "C" void train_##NAME(const Run* run, int64_t begin, int64_t end, int64_t batch, int64_t taken,     \
                                  const T* weights, T* totals) {                                                \
+        const Flushed flushed{};                                                                               \
         train<T>(*run, begin, end, batch, taken, weights, totals);                                             \
     }
 

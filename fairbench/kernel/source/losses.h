@@ -53,17 +53,19 @@ template <class T> struct Losses {
         }
     }
 
-    // The gradient (outputs, batch) of the losses' sum with `weights`, of one task or of all.
-    void pull(const T* weights, const T* scales, int64_t only, T* into) const {
+    // The gradient (outputs, batch) of the losses' sum with `weights`.
+    void pull(const T* weights, const T* scales, T* into) const {
+        for (int64_t t = 0; t < pass.net.tasks; t++) pull(t, weights[t], scales, into);
+    }
+
+    // That of one loss.
+    void pull(int64_t t, T weight, const T* scales, T* into) const {
+        const Task& task = pass.net.task[t];
         const int64_t across = pass.across();
-        for (int64_t t = 0; t < pass.net.tasks; t++) {
-            const Task& task = pass.net.task[t];
-            T factor = share<T>(task, pass.rows) * (task.kind == REGRESSION ? 2 : 1);
-            if (scales) factor *= scales[t];
-            factor = only < 0 ? factor * weights[t] : only == t ? factor : 0;
-            for (int64_t i = task.start * across; i < (task.start + task.width) * across; i += LANES<T>)
-                store(into + i, factor * load(pass.residual() + i));
-        }
+        T factor = weight * share<T>(task, pass.rows) * (task.kind == REGRESSION ? 2 : 1);
+        if (scales) factor *= scales[t];
+        for (int64_t i = task.start * across; i < (task.start + task.width) * across; i += LANES<T>)
+            store(into + i, factor * load(pass.residual() + i));
     }
 
   private:

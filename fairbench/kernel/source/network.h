@@ -48,13 +48,17 @@ template <class T> struct Places {
     Places(const Network& net) {
         const int64_t rows = padded<T>(net.rows), at_outputs = rows * net.outputs;
         values = 0, residual = at_outputs, slopes = 2 * at_outputs, kept = 4 * at_outputs;
-        int64_t widest = std::max(net.features, net.hidden), largest = 0;
+        int64_t widest = std::max(net.features, net.hidden), all = 0;
         for (int64_t l = 0; l < net.layers; l++) {
             const Layer& layer = net.layer[l];
             widest = std::max({widest, layer.in, layer.out});
-            if (layer.kind == LINEAR) largest = std::max(largest, padded<T>(layer.out) * padded<T>(layer.in));
+            all += turns(layer);
         }
-        upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, scratch = turned + largest;
+        upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, scratch = turned + all;
+    }
+    // Numbers of a layer's transposed weights.
+    static int64_t turns(const Layer& layer) {
+        return layer.kind == LINEAR ? padded<T>(layer.out) * padded<T>(layer.in) : 0;
     }
     // Numbers that layer `l` keeps: what it gave, unless it works in place.
     static bool in_place(const Network& net, int64_t l) {
@@ -160,12 +164,14 @@ template <class T> struct Pass {
         }
     }
 
-    // Gradients of the trunk's parameters likewise; `into` is where a trial's parameters would begin.
-    void trunk(const T* x, const T* slope, const Mask* masks, int64_t step, T* into) const {
-        T *here = common + at.upper, *below = common + at.lower;
+    // Gradients of the trunk's parameters, for those at some outputs; `into` is where a trial's
+    // parameters would begin. Transposed weights may be there from a call before.
+    void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, const Mask* masks, int64_t step,
+               T* into, bool turned) const {
+        T *here = common + at.upper, *below = common + at.lower, *turn = common + at.scratch;
         const int64_t hidden = padded<T>(net.hidden);
-        product<T, true>(rows, net.outputs, hidden, slope, across(), weights + net.head_weight, hidden, nullptr,
-                         false, here, hidden);
+        product<T, true>(rows, count_outputs, hidden, slope + first * across(), across(),
+                         weights + net.head_weight + first * hidden, hidden, nullptr, false, here, hidden);
         for (int64_t l = net.layers - 1; l >= 0; l--) {
             const Layer& layer = net.layer[l];
             const int64_t width = padded<T>(layer.out), count = rows * width;
@@ -179,9 +185,9 @@ template <class T> struct Pass {
                                  into + layer.weight, width);
                 if (!l) return;  // nothing below has parameters
                 const int64_t lower = padded<T>(layer.in);
-                transpose<T>(layer.in, width, weights + layer.weight, width, common + at.turned, lower);
-                product<T, false>(rows, layer.out, lower, here, width, common + at.turned, lower, nullptr, false,
-                                  below, lower);
+                turn -= Places<T>::turns(layer);
+                if (!turned) transpose<T>(layer.in, width, weights + layer.weight, width, turn, lower);
+                product<T, false>(rows, layer.out, lower, here, width, turn, lower, nullptr, false, below, lower);
                 std::swap(here, below);
                 break;
             }

@@ -13,6 +13,21 @@ struct Optimizer {
     double clip;                // largest norm of a gradient; 0 for no bound
 };
 
+// A trial's gradient: its own numbers, but from `trunk` on the sum of `rows` with `shares`, where
+// there are any.
+template <class T> struct Gradient {
+    int64_t count, trunk, terms;
+    const T *rows, *shares;
+
+    Vec<T> mixed(int64_t i) const {
+        const int64_t size = count - trunk;
+        Vec<T> total = shares[0] * load(rows + i - trunk);
+        for (int64_t t = 1; t < terms; t++) total += shares[t] * load(rows + t * size + i - trunk);
+        return total;
+    }
+};
+
+// Scales all of a gradient down to norm `most`.
 template <class T> inline void clip(T* gradient, int64_t count, double most) {
     Vec<T> squares{};
     for (int64_t i = 0; i < count; i += LANES<T>) squares += load(gradient + i) * load(gradient + i);
@@ -23,28 +38,44 @@ template <class T> inline void clip(T* gradient, int64_t count, double most) {
 
 // One step of learning rate `rate`, after `taken` steps; `first` and `second` are the moments.
 template <class T>
-inline void update(const Optimizer& rule, double rate, int64_t taken, int64_t count, T* __restrict p,
+inline void update(const Optimizer& rule, double rate, int64_t taken, Gradient<T> of, T* __restrict p,
                    T* __restrict g, T* __restrict first, T* __restrict second) {
-    if (rule.clip > 0) clip(g, count, rule.clip);
+    if (of.rows && rule.clip > 0) {
+        for (int64_t i = of.trunk; i < of.count; i += LANES<T>) store(g + i, of.mixed(i));
+        of.rows = nullptr;
+    }
+    if (rule.clip > 0) clip(g, of.count, rule.clip);
+    const T decay = T(rule.kind == ADAMW ? 0 : rule.decay);
+    const auto run = [&](auto step) {  // step(i, gradient with decay)
+        const int64_t own = of.rows ? of.trunk : of.count;
+        for (int64_t i = 0; i < own; i += LANES<T>) step(i, load(g + i) + decay * load(p + i));
+        if (of.terms == 2)
+            for (int64_t i = own; i < of.count; i += LANES<T>) {
+                const T *one = of.rows + i - of.trunk, *two = one + of.count - of.trunk;
+                step(i, of.shares[0] * load(one) + of.shares[1] * load(two) + decay * load(p + i));
+            }
+        else
+            for (int64_t i = own; i < of.count; i += LANES<T>) step(i, of.mixed(i) + decay * load(p + i));
+    };
     if (rule.kind == SGD) {
-        const T decay = T(rule.decay), momentum = T(rule.momentum), lr = T(rate);
-        for (int64_t i = 0; i < count; i++) {
-            T step = g[i] + decay * p[i];
-            if (momentum != 0) step = first[i] = momentum * first[i] + step;
-            p[i] -= lr * step;
-        }
+        const T momentum = T(rule.momentum), lr = T(rate);
+        run([&](int64_t i, Vec<T> slope) {
+            if (momentum != 0) {
+                slope += momentum * load(first + i);
+                store(first + i, slope);
+            }
+            store(p + i, load(p + i) - lr * slope);
+        });
         return;
     }
     const T keep = T(1 - (rule.kind == ADAMW ? rate * rule.decay : 0));
-    const T decay = T(rule.kind == ADAM ? rule.decay : 0);
     const T weight1 = T(1 - rule.beta1), beta2 = T(rule.beta2), weight2 = T(1 - rule.beta2), eps = T(rule.eps);
     const T size = T(rate / (1 - std::pow(rule.beta1, taken + 1)));
     const T scale = T(1 / std::sqrt(1 - std::pow(rule.beta2, taken + 1)));
-    for (int64_t i = 0; i < count; i += LANES<T>) {
-        const Vec<T> before = load(p + i), slope = load(g + i) + decay * before;
+    run([&](int64_t i, Vec<T> slope) {
         const Vec<T> m = load(first + i) + weight1 * (slope - load(first + i));
         const Vec<T> v = beta2 * load(second + i) + weight2 * slope * slope;
         store(first + i, m), store(second + i, v);
-        store(p + i, keep * before - size * m / (root<T>(v) * scale + eps));
-    }
+        store(p + i, keep * load(p + i) - size * m / (root<T>(v) * scale + eps));
+    });
 }
