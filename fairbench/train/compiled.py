@@ -12,12 +12,13 @@ from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fairbench import kernel
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import Draws
+from fairbench.train.dropout import AHEAD, Draws, thinned
 from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
 from fairbench.train.layers import Kind, Layer
 from fairbench.train.losses import GivenLosses
@@ -57,8 +58,13 @@ class _Layer(ctypes.Structure):
     ]
 
 
-class _Mask(ctypes.Structure):
-    _fields_: ClassVar = [("values", c_void_p), ("step", c_int64), ("trial", c_int64)]
+class _Dropout(ctypes.Structure):
+    _fields_: ClassVar = [
+        ("start", c_int64),
+        ("width", c_int64),
+        ("threshold", c_int32),
+        ("scale", c_double),
+    ]
 
 
 class _Task(ctypes.Structure):
@@ -67,6 +73,7 @@ class _Task(ctypes.Structure):
 
 class _Network(ctypes.Structure):
     _fields_: ClassVar = [
+        ("single", c_int32),
         ("features", c_int64),
         ("hidden", c_int64),
         ("outputs", c_int64),
@@ -77,8 +84,12 @@ class _Network(ctypes.Structure):
         ("trunk", c_int64),
         ("head_weight", c_int64),
         ("head_bias", c_int64),
+        ("masks", c_int64),
+        ("ahead", c_int64),
+        ("draws", c_int64),
         ("layer", POINTER(_Layer)),
         ("task", POINTER(_Task)),
+        ("dropout", POINTER(_Dropout)),
     ]
 
 
@@ -102,7 +113,8 @@ class _Weighting(ctypes.Structure):
         ("state_size", c_int64),
         ("state", c_void_p),
         ("tradeoff", c_void_p),
-        ("noise", _Mask),
+        ("noise", c_void_p),
+        ("noise_step", c_int64),
         ("planned", c_double),
     ]
 
@@ -122,7 +134,8 @@ class _Run(ctypes.Structure):
         ("table", c_void_p),
         ("table_width", c_int64),
         ("order", c_void_p),
-        ("masks", POINTER(_Mask)),
+        ("streams", c_void_p),
+        ("draws", c_void_p),
         ("scales", c_void_p),
         ("rates", c_void_p),
         ("weighting", POINTER(_Weighting)),
@@ -148,30 +161,26 @@ class CompiledEngine(Engine):
         assert setup.network.chain is not None
         self._setup, self._rules, self._tradeoff = setup, rules, begin.tradeoff
         self._chain = setup.network.chain
-        self._masks = begin.masks
+        self._streams = torch.as_tensor(np.stack([_stream(g) for g in begin.masks.generators]))
+        self._draws = torch.empty(0)
         self._factors = torch.tensor(begin.factors, dtype=torch.float64)
         self._taken = 0
         self._library = kernel.library()
-        self._suffix = "f32" if setup.dtype == torch.float32 else "f64"
         self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
         heads = [task.name for task in setup.tasks]
-        form = form_of(self._chain, heads, self._shapes, self._call("vector"))
+        single = int(setup.dtype == torch.float32)
+        form = form_of(self._chain, heads, self._shapes, self._library.vector_length(single))
         self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
         self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
         self._noise: Draws | None = None
         self._bind()
-
-    def _call(self, name: str, /, *arguments: object) -> int:
-        """A function of the kernel; tensors are passed by address, None as null."""
-        function = getattr(self._library, f"{name}_{self._suffix}")
-        return int(function(*map(_passed, arguments)))
 
     def _bind(self) -> None:
         """Tell the kernel where the stack lies."""
         setup, stack, lanes = self._setup, self.stack, self.stack.lanes
         self._net = _network(setup, self._chain, self._shapes, stack)
         sizes = (c_int64 * 3)()
-        self._call("sizes", ctypes.byref(self._net), sizes)
+        self._library.sizes(ctypes.byref(self._net), sizes)
         self._across, own, common = sizes
         outputs = self._net.outputs
         self._space = stack.flat.new_zeros(lanes, own)
@@ -197,7 +206,8 @@ class CompiledEngine(Engine):
         else:
             self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
         self._optimizer = _optimizer(setup)
-        self._mask = (_Mask * max(1, len(setup.masks)))()
+        if self._draws.shape[0] != lanes:
+            self._draws = torch.empty(lanes, self._net.draws, dtype=torch.int16)
         self._weighting = _Weighting()
         self._run = _Run(
             net=ctypes.pointer(self._net),
@@ -210,7 +220,8 @@ class CompiledEngine(Engine):
             space=self._space.data_ptr(),
             common=self._common.data_ptr(),
             order=self._order.data_ptr(),
-            masks=self._mask,
+            streams=self._streams.data_ptr(),
+            draws=self._draws.data_ptr(),
             scales=_passed(self._scales),
             rates=self._rates.data_ptr(),
             weighting=ctypes.pointer(self._weighting),
@@ -229,25 +240,18 @@ class CompiledEngine(Engine):
         self._run.features, self._run.table = visits.features.data_ptr(), visits.table.data_ptr()
         self._run.table_width = visits.table.shape[-1]
 
-    def _draw(self, most: int) -> int:
-        """Show the kernel the masks of the next steps, at most so many; how many these are."""
-        if not self._masks.shapes:
-            return most
-        drawn, steps = self._masks.ahead(most)
-        for mask, values in zip(self._mask, drawn.values(), strict=True):
-            mask.values, mask.step, mask.trial = values.data_ptr(), *values.stride()[:2]
-        self._drawn = drawn
-        return steps
+    def _call(self, name: str, /, *arguments: object) -> None:
+        """A function of the kernel; tensors are passed by address, None as null."""
+        getattr(self._library, name)(self._here, *map(_passed, arguments))
 
     def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
         self._show(visits)
-        self._draw(1)
-        self._batch = (start, rows)
+        self._batch = (start, rows, self._taken)
         if self._closed:
             losses = self._tradeoff.new_empty(self.stack.lanes, self._setup.terms)
-            self._call("forward", self._here, start, rows, losses)
+            self._call("forward", *self._batch, losses)
             return losses, {}
-        self._call("forward", self._here, start, rows, None)
+        self._call("forward", *self._batch, None)
         _, table = visits.batch(start, rows)
         return self._losses(self._outputs[:, :rows].contiguous(), table)
 
@@ -263,7 +267,7 @@ class CompiledEngine(Engine):
             for term, slope in enumerate(self._losses.each()):
                 _put(self._each[:, term].mT, slope)
         each = None if self._closed else self._each
-        self._call("rows", self._here, *self._batch, terms, each, self._rows, self._gramian)
+        self._call("gradients", *self._batch, terms, each, self._rows, self._gramian)
         return self._gramian.clone()
 
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
@@ -286,7 +290,7 @@ class CompiledEngine(Engine):
 
     def _step(self, name: str, lr: float, /, *arguments: object) -> None:
         self._set_rate(lr)
-        self._call(name, self._here, *self._batch, *arguments, self._taken)
+        self._call(name, *self._batch, *arguments)
         self._taken += 1
 
     def _set_rate(self, lr: float) -> None:
@@ -345,13 +349,16 @@ class CompiledEngine(Engine):
         total = torch.zeros_like(weights)
         done, most = 0, max(1, AT_ONCE // self.stack.lanes)
         while done < len(sizes):
-            steps = self._draw(min(most, len(sizes) - done))
+            steps = min(most, len(sizes) - done)
             if self._noise is not None:
-                drawn, steps = self._noise.ahead(steps)  # in step with the masks
-                values = self._drawn_noise = drawn["noise"]
-                self._weighting.noise = _Mask(values.data_ptr(), *values.stride()[:2])
+                drawn, steps = self._noise.ahead(steps)
+                noise = drawn["noise"].contiguous()
+                self._weighting.noise, self._weighting.noise_step = (
+                    noise.data_ptr(),
+                    noise[0].numel(),
+                )
             begin, end = sum(sizes[:done]), sum(sizes[: done + steps])
-            self._call("train", self._here, begin, end, sizes[0], self._taken, weights, total)
+            self._call("train", begin, end, sizes[0], self._taken, weights, total)
             self._taken += steps
             done += steps
         return total
@@ -361,7 +368,7 @@ class CompiledEngine(Engine):
         self._moments = self._moments[:, index].contiguous()
         self._factors = self._factors[index]
         self._tradeoff = self._tradeoff[index]
-        self._masks.keep(index.tolist())
+        self._streams, self._draws = self._streams[index], self._draws[index]
         self._bind()
 
 
@@ -392,6 +399,7 @@ def _network(
             into.variance = stack.buffers[f"{layer.name}.running_var"].data_ptr()
         if layer.kind == "mask":
             into.mask = masks.index(f"{layer.name}.mask")
+            assert setup.masks[masks[into.mask]][1][-1] == width
     tasks = (_Task * len(setup.tasks))()
     outputs = 0
     for task, described in zip(setup.tasks, tasks, strict=True):
@@ -401,19 +409,32 @@ def _network(
             task.width,
         )
         outputs += task.width
+    rows = min(setup.work.training.batch_size, setup.train.features.shape[0])
+    dropouts = (_Dropout * max(1, len(masks)))()
+    draws = 0
+    for (p, shape), dropout in zip(setup.masks.values(), dropouts, strict=False):
+        threshold, scale = thinned(p)
+        dropout.start, dropout.width = draws, shape[-1]
+        dropout.threshold, dropout.scale = threshold, scale
+        draws += -(-AHEAD * shape.numel() // 4) * 4
     return _Network(
+        single=setup.dtype == torch.float32,
         features=setup.train.features.shape[1],
         hidden=width,
         outputs=outputs,
         tasks=len(tasks),
         layers=len(chain),
-        rows=min(setup.work.training.batch_size, setup.train.features.shape[0]),
+        rows=rows,
         parameters=form.size,
         trunk=form.trunk,
         head_weight=form.head_weight,
         head_bias=form.head_bias,
+        masks=len(masks),
+        ahead=AHEAD,
+        draws=draws,
         layer=layers,
         task=tasks,
+        dropout=dropouts,
     )
 
 
@@ -428,6 +449,12 @@ def _optimizer(setup: Setup) -> _Optimizer:
         momentum=training.momentum,
         clip=training.clip_norm or 0.0,
     )
+
+
+def _stream(generator: np.random.Generator) -> np.ndarray:
+    """What SFC64 will draw from."""
+    state: Any = generator.bit_generator.state
+    return np.asarray(state["state"]["state"]).view(np.int64)
 
 
 def _passed(argument: Any) -> Any:

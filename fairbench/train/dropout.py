@@ -18,6 +18,7 @@ __all__ = [
     "noise_draws",
     "own_dropout",
     "probed",
+    "thinned",
 ]
 
 Draw = Callable[[Sequence[int], np.random.Generator], np.ndarray]
@@ -143,10 +144,16 @@ def mask_draws(
     return Draws(named, [generator_of(seed) for seed in seeds], dtype, device)
 
 
-def _dropping(p: float, single: bool) -> Draw:
+def thinned(p: float, /) -> tuple[int, float]:
+    """Below which of `LEVELS` an entry is dropped, and what the others are multiplied by."""
     threshold = round(p * LEVELS)
     share = (LEVELS - threshold) / LEVELS
-    scale = (np.float32 if single else np.float64)(1 / share if share else 0)
+    return threshold, 1 / share if share else 0.0
+
+
+def _dropping(p: float, single: bool) -> Draw:
+    threshold, factor = thinned(p)
+    scale = (np.float32 if single else np.float64)(factor)
 
     def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
         count = math.prod(shape)

@@ -3,6 +3,7 @@
 
 #include "losses.h"
 #include "optimizer.h"
+#include "random.h"
 
 #ifdef __SSE__
 #include <xmmintrin.h>
@@ -22,7 +23,8 @@ struct Weighting {
     int32_t needs, apart;       // `apart`: the trunk's weights are other than the heads'
     int64_t state_size;
     void *state, *tradeoff;     // (trials, state_size), (trials)
-    Mask noise;                 // (steps, trials, tasks), null for none
+    const void* noise;          // (steps, trials, tasks), null for none
+    int64_t noise_step;         // numbers from one step to the next
     double planned;             // steps in all
 };
 
@@ -37,7 +39,8 @@ struct Run {
     const void *features, *table;                   // all rows in their orders, one below the other
     int64_t table_width;
     const int64_t* order;                           // (trials), the first row of each one's order
-    const Mask* masks;
+    uint64_t* streams;                              // (trials, 4), the generators of dropout
+    uint16_t* draws;                                // (trials, draws)
     const void* scales;                             // (trials, tasks) factors on the losses, or null
     const double* rates;                            // (trials) learning rates
     const Weighting* weighting;
@@ -53,9 +56,17 @@ template <class T> struct Trial {
 
     explicit Trial(const Run& run) : run(run), net(*run.net), at(*run.net) {}
 
-    Pass<T> pass(int64_t trial, int64_t rows) const {
+    // A step after `taken` others, over so many rows.
+    Pass<T> pass(int64_t trial, int64_t rows, int64_t taken) const {
         T* own = static_cast<T*>(run.space) + trial * at.own(net);
-        return {net, at, trial, rows, moved(run.parameters, trial), own, static_cast<T*>(run.common)};
+        return {net, at, trial, rows, run.draws + trial * net.draws, taken % net.ahead,
+                moved(run.parameters, trial), own, static_cast<T*>(run.common)};
+    }
+    // The same, about to go forward: draws numbers where none are left.
+    Pass<T> begin(int64_t trial, int64_t rows, int64_t taken) const {
+        if (net.masks && taken % net.ahead == 0)
+            draw(net, run.streams + 4 * trial, run.draws + trial * net.draws);
+        return pass(trial, rows, taken);
     }
     const T* features(int64_t trial, int64_t row) const {
         return static_cast<const T*>(run.features) + (run.order[trial] + row) * net.features;
@@ -79,10 +90,10 @@ template <class T> struct Trial {
 
 // The gradient of the loss of task `t` in the trunk; tasks come in order.
 template <class T>
-void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, const Mask* masks, int64_t step, T* into) {
+void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, T* into) {
     const Task& task = pass.net.task[t];
     Losses<T>{pass}.pull(t, 1, scales, pass.slopes(1));
-    pass.trunk(x, pass.slopes(1), task.start, task.width, masks, step, into, t > 0);
+    pass.trunk(x, pass.slopes(1), task.start, task.width, into, t > 0);
 }
 
 // Inner products (terms, terms) of rows (terms, size), two rows at a time.
@@ -115,11 +126,11 @@ template <class T> void inner_products(int64_t terms, int64_t size, const T* row
         }
 }
 
-template <class T> void forward(const Run& run, int64_t row, int64_t rows, T* losses) {
+template <class T> void forward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, T* losses) {
     const Trial<T> of(run);
     for (int64_t i = 0; i < run.trials; i++) {
-        const Pass<T> pass = of.pass(i, rows);
-        pass.forward(of.features(i, row), run.masks, 0);
+        const Pass<T> pass = of.begin(i, rows, taken);
+        pass.forward(of.features(i, row));
         if (losses)
             Losses<T>{pass}.evaluate(of.table(i, row), run.table_width, of.scales(i), losses + i * of.net.tasks);
     }
@@ -128,17 +139,17 @@ template <class T> void forward(const Run& run, int64_t row, int64_t rows, T* lo
 // Whether the trunk gets a gradient of its own is `apart`. Without weights, the gradients at the
 // outputs are there already.
 template <class T>
-void backward(const Run& run, int64_t row, int64_t rows, const T* weights, const T* trunk_weights,
-              bool apart, int64_t taken) {
+void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, const T* weights,
+                  const T* trunk_weights, bool apart) {
     const Trial<T> of(run);
     for (int64_t i = 0; i < run.trials; i++) {
-        const Pass<T> pass = of.pass(i, rows);
+        const Pass<T> pass = of.pass(i, rows, taken);
         const T* x = of.features(i, row);
         const Losses<T> losses{pass};
         if (weights) losses.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         if (trunk_weights) losses.pull(trunk_weights + i * of.net.tasks, of.scales(i), pass.slopes(1));
         pass.heads(x, pass.slopes(), of.gradient(i));
-        pass.trunk(x, pass.slopes(apart), 0, of.net.outputs, run.masks, 0, of.gradient(i), false);
+        pass.trunk(x, pass.slopes(apart), 0, of.net.outputs, of.gradient(i), false);
         of.update(i, taken);
     }
 }
@@ -146,20 +157,20 @@ void backward(const Run& run, int64_t row, int64_t rows, const T* weights, const
 // Each task's gradient in the trunk, (trials, terms, trunk), and their inner products; `at` holds
 // those (trials, terms, outputs, batch) at the outputs, or is null for the closed losses.
 template <class T>
-void rows_of(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* at, T* found,
+void rows_of(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const T* at, T* found,
              T* gramian) {
     const Trial<T> of(run);
     const int64_t size = of.net.parameters - of.net.trunk;
     for (int64_t i = 0; i < run.trials; i++) {
-        const Pass<T> pass = of.pass(i, rows);
+        const Pass<T> pass = of.pass(i, rows, taken);
         T* own = found + i * terms * size;
         for (int64_t t = 0; t < terms; t++) {
             T* into = own + t * size - of.net.trunk;
             if (at) {
                 const T* slope = at + (i * terms + t) * of.net.outputs * pass.across();
-                pass.trunk(of.features(i, row), slope, 0, of.net.outputs, run.masks, 0, into, t > 0);
+                pass.trunk(of.features(i, row), slope, 0, of.net.outputs, into, t > 0);
             } else {
-                of_task(pass, of.features(i, row), of.scales(i), t, run.masks, 0, into);
+                of_task(pass, of.features(i, row), of.scales(i), t, into);
             }
         }
         inner_products<T>(terms, size, own, gramian + i * terms * terms);
@@ -168,12 +179,12 @@ void rows_of(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* 
 
 // The heads' gradients as in `backward`; the trunk's are its rows' sum with `combination`.
 template <class T>
-void combine(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* weights, const T* combination,
-             const T* found, int64_t taken) {
+void combine_all(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const T* weights,
+                 const T* combination, const T* found) {
     const Trial<T> of(run);
     const int64_t size = of.net.parameters - of.net.trunk;
     for (int64_t i = 0; i < run.trials; i++) {
-        const Pass<T> pass = of.pass(i, rows);
+        const Pass<T> pass = of.pass(i, rows, taken);
         if (weights) Losses<T>{pass}.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         pass.heads(of.features(i, row), pass.slopes(), of.gradient(i));
         of.update(i, taken, terms, found + i * terms * size, combination + i * terms);
@@ -183,7 +194,8 @@ void combine(const Run& run, int64_t row, int64_t rows, int64_t terms, const T* 
 // Steps over rows [begin, end) of each order with `weights` (trials, tasks) that stay, or with
 // those of the rule; adds every loss times its batch's rows to `totals`.
 template <class T>
-void train(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t taken, const T* weights, T* totals) {
+void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t taken, const T* weights,
+               T* totals) {
     const Trial<T> of(run);
     const Weighting& rule = *run.weighting;
     const int64_t tasks = of.net.tasks, size = of.net.parameters - of.net.trunk;
@@ -193,21 +205,21 @@ void train(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t ta
         T *gradient = of.gradient(i), *state = static_cast<T*>(rule.state) + i * rule.state_size;
         int64_t step = 0;
         for (int64_t row = begin; row < end; row += batch, step++) {
-            const Pass<T> pass = of.pass(i, std::min(batch, end - row));
+            const Pass<T> pass = of.begin(i, std::min(batch, end - row), taken + step);
             const Losses<T> of_losses{pass};
             const T *x = of.features(i, row), *scales = of.scales(i), *now = weights + i * tasks;
-            pass.forward(x, run.masks, step);
+            pass.forward(x);
             of_losses.evaluate(of.table(i, row), run.table_width, scales, losses);
             if (rule.rule) {
                 if (rule.needs == GRAMIAN) {
                     for (int64_t t = 0; t < tasks; t++)
-                        of_task(pass, x, scales, t, run.masks, step, rows + t * size - of.net.trunk);
+                        of_task(pass, x, scales, t, rows + t * size - of.net.trunk);
                     inner_products<T>(tasks, size, rows, gramian);
                 }
-                const T* noise = static_cast<const T*>(rule.noise.values);
+                const T* noise = static_cast<const T*>(rule.noise);
                 reinterpret_cast<Rule<T>>(rule.rule)(
                     losses, gramian, static_cast<const T*>(rule.tradeoff)[i], T((taken + step) / rule.planned),
-                    noise ? noise + step * rule.noise.step + i * rule.noise.trial : nullptr, pass.weights, gradient,
+                    noise ? noise + step * rule.noise_step + i * tasks : nullptr, pass.weights, gradient,
                     state, shares, trunk_shares);
                 now = shares;
             }
@@ -217,7 +229,7 @@ void train(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_t ta
                 of.update(i, taken + step, tasks, rows, now);
             } else {
                 if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
-                pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, run.masks, step, gradient, false);
+                pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, gradient, false);
                 of.update(i, taken + step);
             }
             for (int64_t t = 0; t < tasks; t++) totals[i * tasks + t] += losses[t] * T(pass.rows);
@@ -237,36 +249,62 @@ struct Flushed {
 #endif
 };
 
-#define EXPORT(T, NAME)                                                                                        \
-    extern "C" int32_t vector_##NAME() { return LANES<T>; }                                                    \
-    extern "C" void sizes_##NAME(const Network* net, int64_t* found) {                                         \
-        const Places<T> at(*net);                                                                              \
-        found[0] = padded<T>(net->rows), found[1] = at.own(*net), found[2] = at.scratch;                       \
-    }                                                                                                          \
-    extern "C" void forward_##NAME(const Run* run, int64_t row, int64_t rows, T* losses) {       \
-        const Flushed flushed{};                                                                               \
-        forward<T>(*run, row, rows, losses);                                                             \
-    }                                                                                                          \
-    extern "C" void backward_##NAME(const Run* run, int64_t row, int64_t rows, const T* weights, \
-                                    const T* trunk_weights, int64_t apart, int64_t taken) {                    \
-        const Flushed flushed{};                                                                               \
-        backward<T>(*run, row, rows, weights, trunk_weights, apart, taken);                              \
-    }                                                                                                          \
-    extern "C" void rows_##NAME(const Run* run, int64_t row, int64_t rows, int64_t terms,        \
-                                const T* at, T* found, T* gramian) {                                           \
-        const Flushed flushed{};                                                                               \
-        rows_of<T>(*run, row, rows, terms, at, found, gramian);                                          \
-    }                                                                                                          \
-    extern "C" void combine_##NAME(const Run* run, int64_t row, int64_t rows, int64_t terms, const T* weights, \
-                                   const T* combination, const T* found, int64_t taken) {                      \
-        const Flushed flushed{};                                                                               \
-        combine<T>(*run, row, rows, terms, weights, combination, found, taken);                                \
-    }                                                                                                          \
-    extern "C" void train_##NAME(const Run* run, int64_t begin, int64_t end, int64_t batch, int64_t taken,     \
-                                 const T* weights, T* totals) {                                                \
-        const Flushed flushed{};                                                                               \
-        train<T>(*run, begin, end, batch, taken, weights, totals);                                             \
-    }
+// Calls `f` with a number of the network's precision.
+template <class F> void with_precision(const Network& net, F f) {
+    const Flushed flushed{};
+    if (net.single) f(float{});
+    else f(double{});
+}
 
-EXPORT(float, f32)
-EXPORT(double, f64)
+extern "C" int32_t vector_length(int32_t single) { return single ? LANES<float> : LANES<double>; }
+
+// The batch padded to whole vectors, numbers of one trial's space, and of the space for all.
+extern "C" void sizes(const Network* net, int64_t* found) {
+    with_precision(*net, [&](auto number) {
+        using T = decltype(number);
+        const Places<T> at(*net);
+        found[0] = padded<T>(net->rows), found[1] = at.own(*net), found[2] = at.scratch;
+    });
+}
+
+extern "C" void forward(const Run* run, int64_t row, int64_t rows, int64_t taken, void* losses) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        forward_all<T>(*run, row, rows, taken, static_cast<T*>(losses));
+    });
+}
+
+extern "C" void backward(const Run* run, int64_t row, int64_t rows, int64_t taken, const void* weights,
+                         const void* trunk_weights, int32_t apart) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        backward_all<T>(*run, row, rows, taken, static_cast<const T*>(weights),
+                        static_cast<const T*>(trunk_weights), apart);
+    });
+}
+
+extern "C" void gradients(const Run* run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const void* at,
+                          void* found, void* gramian) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        rows_of<T>(*run, row, rows, taken, terms, static_cast<const T*>(at), static_cast<T*>(found),
+                   static_cast<T*>(gramian));
+    });
+}
+
+extern "C" void combine(const Run* run, int64_t row, int64_t rows, int64_t taken, int64_t terms,
+                        const void* weights, const void* combination, const void* found) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        combine_all<T>(*run, row, rows, taken, terms, static_cast<const T*>(weights),
+                       static_cast<const T*>(combination), static_cast<const T*>(found));
+    });
+}
+
+extern "C" void train(const Run* run, int64_t begin, int64_t end, int64_t batch, int64_t taken,
+                      const void* weights, void* totals) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        train_all<T>(*run, begin, end, batch, taken, static_cast<const T*>(weights), static_cast<T*>(totals));
+    });
+}

@@ -26,7 +26,7 @@ template <class T> struct Losses {
             const Task& task = net.task[t];
             Vec<T> total{};
             for (int64_t b = 0; b < across; b += LANES<T>) {
-                Vec<T> present;  // 1 for rows of the batch, 0 behind its end
+                Vec<T> present{};  // 1 for rows of the batch, 0 behind its end
                 for (int i = 0; i < LANES<T>; i++) present[i] = T(b + i < rows);
                 if (task.kind == CATEGORICAL) {
                     total += present * categorical(task, b, present);

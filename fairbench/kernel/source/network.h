@@ -18,12 +18,13 @@ struct Layer {
     int64_t weight, bias;       // where they begin in a trial's parameters
     double eps, momentum;       // of batch normalisation
     void *mean, *variance;      // running statistics (trials, width)
-    int64_t mask;               // number of the mask
+    int64_t mask;               // number of its dropout
 };
 
-struct Mask {
-    const void* values;         // (steps, trials, batch, width)
-    int64_t step, trial;        // numbers from one to the next
+struct Dropout {
+    int64_t start, width;       // where its draws begin in a trial's
+    int32_t threshold;          // draws of 16 bits below it are dropped
+    double scale;               // of what is kept
 };
 
 struct Task {
@@ -32,13 +33,17 @@ struct Task {
 };
 
 struct Network {
+    int32_t single;             // whether numbers are of single precision
     int64_t features, hidden, outputs, tasks, layers;
     int64_t rows;               // of the largest batch
     int64_t parameters;         // numbers of one trial
     int64_t trunk;              // where the trunk's begin; they reach to the end
     int64_t head_weight, head_bias;
+    int64_t masks, ahead;       // dropouts; steps for which they are drawn at once
+    int64_t draws;              // of one trial
     const Layer* layer;
     const Task* task;
+    const Dropout* dropout;
 };
 
 // Where things lie in the space of one trial, and in that which all trials use one by one.
@@ -82,6 +87,8 @@ template <class T> struct Pass {
     const Network& net;
     const Places<T>& at;
     int64_t trial, rows;
+    const uint16_t* draws;      // the trial's, and which step of them this is
+    int64_t step;
     const T* weights;           // the trial's parameters
     T *own, *common;            // its space, and that of all
 
@@ -110,7 +117,7 @@ template <class T> struct Pass {
     }
     T* output(int64_t l) const { return const_cast<T*>(input(l + 1, nullptr).x); }
 
-    void forward(const T* x, const Mask* masks, int64_t step) const {
+    void forward(const T* x) const {
         if (!net.layers || net.layer[0].kind != LINEAR) spread(x);
         for (int64_t l = 0; l < net.layers; l++) {
             const Layer& layer = net.layer[l];
@@ -133,7 +140,7 @@ template <class T> struct Pass {
                 for (int64_t b = 0; b < rows; b++)  // where it is not 0
                     std::fill(out + b * width + layer.out, out + (b + 1) * width, T(0));
                 break;
-            case MASK: masked(layer, masks, step, in.x, out); break;
+            case MASK: masked(layer, in.x, out); break;
             }
         }
         const Input hidden = input(net.layers, x);
@@ -166,8 +173,7 @@ template <class T> struct Pass {
 
     // Gradients of the trunk's parameters, for those at some outputs; `into` is where a trial's
     // parameters would begin. Transposed weights may be there from a call before.
-    void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, const Mask* masks, int64_t step,
-               T* into, bool turned) const {
+    void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, T* into, bool turned) const {
         T *here = common + at.upper, *below = common + at.lower, *turn = common + at.scratch;
         const int64_t hidden = padded<T>(net.hidden);
         product<T, true>(rows, count_outputs, hidden, slope + first * across(), across(),
@@ -198,7 +204,7 @@ template <class T> struct Pass {
                 break;
             case TANH: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (1 - v * v); }); break;
             case SIGMOID: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (v * (1 - v)); }); break;
-            case MASK: masked(layer, masks, step, here, here); break;
+            case MASK: masked(layer, here, here); break;
             }
         }
     }
@@ -221,13 +227,15 @@ template <class T> struct Pass {
         for (int64_t i = 0; i < count; i += LANES<T>) store(slope + i, f(load(slope + i), load(value + i)));
     }
 
-    void masked(const Layer& layer, const Mask* masks, int64_t step, const T* from, T* to) const {
-        const Mask& mask = masks[layer.mask];
-        const T* values = static_cast<const T*>(mask.values) + step * mask.step + trial * mask.trial;
+    void masked(const Layer& layer, const T* from, T* to) const {
+        const Dropout& dropout = net.dropout[layer.mask];
+        const uint16_t* drawn = draws + dropout.start + step * net.rows * layer.out;
         const int64_t width = padded<T>(layer.out);
+        const T scale = T(dropout.scale);
         for (int64_t b = 0; b < rows; b++) {
+            const uint16_t* row = drawn + b * layer.out;
             for (int64_t i = 0; i < layer.out; i++)
-                to[b * width + i] = from[b * width + i] * values[b * layer.out + i];
+                to[b * width + i] = row[i] < dropout.threshold ? T(0) : from[b * width + i] * scale;
             std::fill(to + b * width + layer.out, to + (b + 1) * width, T(0));
         }
     }
