@@ -23,8 +23,10 @@ __all__ = ["describe"]
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy")
 
 
-def describe(plan: Plan, registry: Registry, /) -> dict[str, Any]:
+def describe(plan: Plan, registry: Registry, kernel: str, /) -> dict[str, Any]:
     """Everything of the manifest but progress and command, with the run's `id`.
+
+    `kernel` is what trains networks: ``torch``, or the compiler of the compiled kernel.
 
     The id is a hash of what decides predictions: the study, the data, the versions, and the
     code of the plugins that train. Two runs of one id are the same run.
@@ -32,7 +34,7 @@ def describe(plan: Plan, registry: Registry, /) -> dict[str, Any]:
     components = [component.provenance() for component in _components(plan)]
     trained = [c for c in components if c["kind"] != "metric"]
     digests = {name: dataset.digest for name, dataset in plan.datasets.items()}
-    versions = _versions()
+    versions = {**_versions(), "kernel": kernel}
     identity = json.dumps([versions, trained, digests], sort_keys=True, default=str)
     study = plan.study
     return {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fairbench import kernel
 from fairbench.errors import RunFolderError, StudyError
 from fairbench.execute import (
     Executor,
@@ -109,10 +111,15 @@ def run(
     if isinstance(executor, str):
         executor = _built(registry, executor)
     resolved = plan(study, registry)
-    description = describe(resolved, registry)
+    chosen = _device(device)
+    kernels: dict[str, kernel.Kernel] = {
+        wanted: kernel.chosen(wanted, chosen)
+        for wanted in {arm.training.kernel for arm in resolved.arms.values()}
+    }
+    compiled = "compiled" in kernels.values()
+    description = describe(resolved, registry, kernel.describe() if compiled else "torch")
     folder = RunFolder(_place(study, out, description["id"]))
     chunks = list(resolved.chunks())
-    chosen = _device(device)
     with folder.locked(), heeded():
         _check_same(folder, description)
         done = folder.finished()
@@ -127,7 +134,9 @@ def run(
         session.prepare(resolved)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        outcomes = _outcomes(executor, shared, [_job(resolved, c) for c in waiting], limits)
+        outcomes = _outcomes(
+            executor, shared, [_job(resolved, kernels, c) for c in waiting], limits
+        )
         try:
             _train(resolved, session, outcomes, progress or Quiet(), registry)
             with writing(folder.path):
@@ -254,9 +263,11 @@ def _default(registry: Registry, limits: Limits, chunks: int, device: str) -> Ex
     return _built(registry, "serial" if alone else "local")
 
 
-def _job(resolved: Plan, chunk: Chunk) -> Job:
+def _job(resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunk: Chunk) -> Job:
+    """`chunk` for a worker, which trains with the kernel of this machine or not at all."""
     arm = resolved.arms[chunk.dataset, chunk.method]
-    return Job(chunk, arm.component.qualified, arm.options, arm.training)
+    training = replace(arm.training, kernel=kernels[arm.training.kernel])
+    return Job(chunk, arm.component.qualified, arm.options, training)
 
 
 def failed_trials(result: Run, /) -> int:

@@ -1,5 +1,5 @@
 """The training kernel: C++ that is compiled once on the machine it runs on."""
 
-from fairbench.kernel.build import KernelError, chosen, describe, library, rule, trouble
+from fairbench.kernel.build import Kernel, KernelError, chosen, describe, library, rule, trouble
 
-__all__ = ["KernelError", "chosen", "describe", "library", "rule", "trouble"]
+__all__ = ["Kernel", "KernelError", "chosen", "describe", "library", "rule", "trouble"]

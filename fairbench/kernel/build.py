@@ -21,7 +21,7 @@ from typing import Literal
 from fairbench.cache import cache_dir
 from fairbench.errors import StudyError
 
-__all__ = ["KernelError", "chosen", "describe", "library", "rule", "trouble"]
+__all__ = ["Kernel", "KernelError", "chosen", "describe", "library", "rule", "trouble"]
 
 SOURCE = Path(__file__).with_name("source")
 ENTRY = "kernel.cpp"
