@@ -87,13 +87,18 @@ def test_it_carries_every_module_of_the_checkout(names):
     assert {name for name in names if name.endswith(".py")} == expected
 
 
+SOURCE = "fairbench/kernel/source"
+
+
 def test_it_carries_the_pages_and_tables_and_no_other_data(names):
     plugins = ROOT / "plugins"
     found = [path for kind in ("css", "js", "j2") for path in plugins.rglob(f"*.{kind}")]
     pages = {path.relative_to(plugins).as_posix() for path in found}
     assert "fairbench_reporters/static/page.html.j2" in pages
     own = {name for name in names if ".dist-info/" not in name and not name.endswith(".py")}
-    assert own == ASSETS | pages
+    kernel = {f"fairbench/kernel/source/{p.name}" for p in (ROOT / SOURCE).iterdir()}
+    assert f"{SOURCE}/kernel.cpp" in kernel
+    assert own == ASSETS | pages | kernel
 
 
 def test_it_carries_the_licence(names):

@@ -87,13 +87,13 @@ def describe() -> str:
 @cache
 def library() -> ctypes.CDLL:
     """The compiled kernel."""
-    return _loaded(_built(SOURCE / ENTRY, FLAGS))
+    return _loaded(SOURCE / ENTRY, FLAGS)
 
 
 @cache
 def rule(source: str, /) -> ctypes.CDLL:
     """A weighting's rule in C++, compiled."""
-    return _loaded(_built(source, RULE_FLAGS))
+    return _loaded(source, RULE_FLAGS)
 
 
 @cache
@@ -110,7 +110,12 @@ def _target() -> tuple[tuple[str, ...], str]:
 
 
 def _compiler() -> list[str]:
-    if named := shlex.split(os.environ.get("CXX", "")):
+    wanted = os.environ.get("CXX", "")
+    try:
+        named = shlex.split(wanted)
+    except ValueError as error:
+        raise KernelError(f"CXX cannot be read: {error}: {wanted!r}") from error
+    if named:
         if shutil.which(named[0]) is None:
             raise KernelError(f"CXX names {named[0]!r}, which is not on the PATH")
         return named
@@ -145,13 +150,22 @@ def _built(source: Path | str, flags: Sequence[str]) -> Path:
                     source = Path(draft, "rule.cpp")
                     source.write_text(text, encoding="utf-8")
                 _output([*compiler, *flags, f"-I{SOURCE}", str(source), "-o", str(made)])
+                if not made.is_file():
+                    raise KernelError(f"{shlex.join(compiler)} made no library")
                 made.replace(place)
     except OSError as error:
         raise KernelError(f"the cache cannot be written: {error}") from error
     return place
 
 
-def _loaded(place: Path) -> ctypes.CDLL:
+def _loaded(source: Path | str, flags: Sequence[str]) -> ctypes.CDLL:
+    """The library that is made of a file or a text; one that is broken is made again."""
+    place = _built(source, flags)
+    try:
+        return ctypes.CDLL(str(place))
+    except OSError:
+        place.unlink(missing_ok=True)
+    place = _built(source, flags)
     try:
         return ctypes.CDLL(str(place))
     except OSError as error:

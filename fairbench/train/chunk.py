@@ -93,8 +93,9 @@ def _predictions(setup: Setup, fitted: Fitted) -> list[Prediction]:
 
 def _predict(setup: Setup, fitted: Fitted, rows: Rows) -> FloatArray:
     """Predictions (S, rows, targets) on the standardised scale."""
-    tensors = {**fitted.weights.parameters, **fitted.weights.buffers}
+    weights = fitted.weights
     names = [task.name for task in setup.tasks if task.column[0] == "target"]
     if not rows.features.shape[0]:
         return np.zeros((len(fitted.finite), 0, len(names)))
-    return predicted(setup, tensors, rows, names).cpu().double().numpy()
+    outputs = predicted(setup, weights.parameters, weights.buffers, rows, names)
+    return outputs.cpu().double().numpy()

@@ -24,7 +24,7 @@ from fairbench.train.layers import Kind, Layer
 from fairbench.train.losses import GivenLosses
 from fairbench.train.native import native_rule
 from fairbench.train.optimizer import BETAS, EPS
-from fairbench.train.padded import PaddedStack, form_of
+from fairbench.train.padded import Form, PaddedStack, form_of
 from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.translate import Untranslatable
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fairbench.model import Task
     from fairbench.train.setup import Setup
 
-__all__ = ["CompiledEngine", "runs"]
+__all__ = ["CompiledEngine", "compiled_outputs", "runs"]
 
 KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
 TASKS = ("regression", "binary", "categorical")
@@ -167,9 +167,7 @@ class CompiledEngine(Engine):
         self._taken = 0
         self._library = kernel.library()
         self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
-        heads = [task.name for task in setup.tasks]
-        single = int(setup.dtype == torch.float32)
-        form = form_of(self._chain, heads, self._shapes, self._library.vector_length(single))
+        form = _form(setup, self._shapes)
         self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
         self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
         self._noise: Draws | None = None
@@ -370,6 +368,42 @@ class CompiledEngine(Engine):
         self._tradeoff = self._tradeoff[index]
         self._streams, self._draws = self._streams[index], self._draws[index]
         self._bind()
+
+
+def compiled_outputs(
+    setup: Setup, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, /
+) -> Tensor:
+    """Outputs (S, n, widths) of all heads for features (n, d), not in training."""
+    chain = setup.network.chain
+    assert chain is not None
+    library = kernel.library()
+    shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
+    stack = PaddedStack.padded(parameters, buffers, _form(setup, shapes))
+    net = _network(setup, chain, shapes, stack)
+    sizes = (c_int64 * 3)()
+    library.sizes(ctypes.byref(net), sizes)
+    space = stack.flat.new_zeros(stack.lanes * sizes[1] + sizes[2])
+    order = torch.zeros(stack.lanes, dtype=torch.int64)
+    x = x.contiguous()
+    run = _Run(
+        net=ctypes.pointer(net),
+        trials=stack.lanes,
+        parameters=stack.flat.data_ptr(),
+        space=space.data_ptr(),
+        common=space[stack.lanes * sizes[1] :].data_ptr(),
+        features=x.data_ptr(),
+        order=order.data_ptr(),
+    )
+    found = stack.flat.new_empty(stack.lanes, len(x), net.outputs)
+    library.predict(ctypes.byref(run), c_int64(len(x)), c_void_p(found.data_ptr()))
+    return found
+
+
+def _form(setup: Setup, shapes: Mapping[str, Sequence[int]]) -> Form:
+    assert setup.network.chain is not None
+    heads = [task.name for task in setup.tasks]
+    single = int(setup.dtype == torch.float32)
+    return form_of(setup.network.chain, heads, shapes, kernel.library().vector_length(single))
 
 
 def _network(

@@ -155,7 +155,7 @@ class _Run:
         """Mean loss (S,) of the main task on validation rows."""
         setup, stack = self.setup, self.steps.stack
         main, rows = setup.tasks[0], setup.validation
-        output = predicted(setup, {**stack.parameters, **stack.buffers}, rows, [main.name])
+        output = predicted(setup, stack.parameters, stack.buffers, rows, [main.name])
         column = rows.batch(rows.table).columns[main.name]
         return row_losses(main, output, column.expand_as(output)).mean(-1)
 

@@ -17,14 +17,14 @@ def lift(function: Callable[..., Any], example: tuple[Any, ...], /) -> Callable[
     A function of tensors without leading dimension is right for one trial. Whether it is also
     right for a stack is found out by calling it on `example`, whose tensors all lead with S,
     and comparing with `torch.vmap`. Where both agree the direct call, which is cheaper, is
-    used; where vmap fails, the trials are called one after the other.
+    used. Where vmap fails, the trials are called one after the other: what it refuses may look at
+    numbers, and what is right on one example need not be on the next.
     """
     try:
         mapped = torch.vmap(function)
         expected = mapped(*example)
     except Exception:  # an operation that vmap does not know
-        mapped = _looped(function)
-        expected = mapped(*example)
+        return _looped(function)
     try:
         direct = function(*example)
     except Exception:  # shapes that only fit one trial

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from fairbench.train.compiled import compiled_outputs
+
 if TYPE_CHECKING:
     from fairbench.train.batch import Rows
     from fairbench.train.program import Tensors
@@ -19,8 +21,16 @@ AT_ONCE = 1 << 26
 """Bytes that the layers of one pass may take: the split must not depend on the machine."""
 
 
-def predicted(setup: Setup, tensors: Tensors, rows: Rows, heads: Sequence[str], /) -> Tensor:
+def predicted(
+    setup: Setup, parameters: Tensors, buffers: Tensors, rows: Rows, heads: Sequence[str], /
+) -> Tensor:
     """Outputs (S, rows, widths) of these heads for parameters and buffers (S, ...) by name."""
+    if setup.compiled:
+        outputs = compiled_outputs(setup, parameters, buffers, rows.features)
+        parts = torch.split(outputs, [task.width for task in setup.tasks], dim=-1)
+        named = dict(zip((task.name for task in setup.tasks), parts, strict=True))
+        return torch.cat([named[name] for name in heads], dim=-1)
+    tensors = {**parameters, **buffers}
     lanes = next(iter(tensors.values())).shape[0]
 
     def passed(x: Tensor) -> Tensor:

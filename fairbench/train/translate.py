@@ -29,6 +29,9 @@ aten = torch.ops.aten
 _CONSTANTS = {aten.ones_like, aten.zeros_like, aten.full_like}
 _CONSTANTS |= {aten.new_zeros, aten.new_ones, aten.new_full}
 
+_VIEWS_IN_PLACE = {aten.squeeze_}
+"""Which change a tensor's shape and none of its numbers: torch's own products use them."""
+
 _UNARY = {
     aten.neg: "-{0}",
     aten.abs: "std::fabs({0})",
@@ -127,7 +130,8 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         packet = func.overloadpacket
         if packet in _CONSTANTS or not any(id(t) in self._seen for t in inputs):
             return result
-        if packet not in _TRANSLATIONS or func._schema.is_mutable:
+        written = func._schema.is_mutable and packet not in _VIEWS_IN_PLACE
+        if packet not in _TRANSLATIONS or written:
             raise Untranslatable(f"{func} has no translation")
         precise = any(t.dtype == torch.float64 for t in inputs)
         self._number = "double" if precise else "float"
@@ -197,7 +201,7 @@ def _scaled(form: str) -> Callable[..., Values]:
 
 
 def _pow(sketch: Sketch, base: Any, exponent: Any) -> Values:
-    if exponent == 2 and not isinstance(exponent, np.ndarray):
+    if not isinstance(exponent, np.ndarray) and exponent == 2:
         return sketch.each("{0} * {0}", base)
     return sketch.each("std::pow({0}, {1})", base, exponent)
 
@@ -335,6 +339,7 @@ _TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
     aten.slice: _slice,
     aten.expand: _expand,
     aten.squeeze: _squeeze,
+    aten.squeeze_: _squeeze,
     aten.unsqueeze: lambda _, a, dim: np.expand_dims(a, dim),
     aten.view: _viewed,
     aten._unsafe_view: _viewed,

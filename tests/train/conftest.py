@@ -7,6 +7,7 @@ from fairbench.method import Fold, Training, Trial, Work
 from fairbench.protocol import Split
 from fairbench.train.fit import Weights, _Run
 from fairbench.train.setup import prepare
+from tests.train import kernels
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,13 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["compiled", "torch"])
+def each_kernel(request, monkeypatch):
+    """Runs a test with either kernel; those that one of them cannot train take torch."""
+    monkeypatch.setattr(kernels, "chosen", request.param)
+    return request.param
 
 
 def make_dataset(kind="binary", targets=1, rows=140, seed=0):
@@ -55,6 +63,7 @@ def make_work(values, dataset=None, train=83, seeds=(0,), **training):
     dataset = make_dataset() if dataset is None else dataset
     order = np.random.default_rng(1).permutation(dataset.rows)
     split = Split(*(np.sort(part) for part in np.split(order, (train, train + 30))))
-    settings = {"epochs": 34, "batch_size": 16, "lr": 0.01, "dtype": "float64", **training}
+    settings = {"epochs": 34, "batch_size": 16, "lr": 0.01, "dtype": "float64"}
+    settings |= {"kernel": kernels.chosen, **training}
     trials = [Trial("toy", "m", value, seed, 0) for seed in seeds for value in values]
     return Work(trials, Fold(dataset, split), Training(**settings), entropy=3)

@@ -17,6 +17,8 @@ from tests.train.agreement import SMALL, VALUES, assert_agrees
 from tests.train.conftest import make_dataset, make_work
 from tests.train.plain import plain_fit, plain_module, plain_predict
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 
 @pytest.mark.parametrize(
     "training",

@@ -9,6 +9,8 @@ from fairbench.train import NetworkMethod, target_tasks
 from fairbench.weighting import Weighting
 from tests.train.conftest import begun, make_work
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 
 class _Explosive(NetworkMethod):
     """A loss that becomes infinite in trials whose trade-off value is above 1."""

@@ -59,7 +59,7 @@ def test_a_larger_model_batch_or_table_takes_more():
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_rows_are_predicted_a_few_at_once(lanes, monkeypatch):
-    work = make_work(VALUES[:lanes], patience=4, epochs=40)
+    work = make_work(VALUES[:lanes], patience=4, epochs=40, kernel="torch")
     method = StaticAlpha(architecture={"hidden": (9, 6)})
     whole = method.train(work)
     footprint = prepare(method, work).footprint

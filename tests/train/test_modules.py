@@ -13,6 +13,8 @@ from fairbench.weighting import Weighting
 from tests.train.agreement import assert_agrees
 from tests.train.conftest import make_work
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 
 class _Mapped(nn.Module):
     """An operation that only vmap knows: a product over features."""

@@ -1,11 +1,14 @@
 """In single precision, trials agree with a plain loop in distribution over seeds."""
 
 import numpy as np
+import pytest
 from scipy.stats import ks_2samp
 
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_work
 from tests.train.plain import plain_fit, plain_predict
+
+pytestmark = pytest.mark.usefixtures("each_kernel")
 
 SEEDS = tuple(range(24))
 

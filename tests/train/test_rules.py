@@ -14,6 +14,8 @@ from fairbench_weightings.uncertainty import Uncertainty as UncertaintyRule
 from tests.train.agreement import SMALL, VALUES, assert_agrees
 from tests.train.conftest import begun, make_work
 
+pytestmark = pytest.mark.usefixtures("each_kernel")
+
 
 class _OtherObjective(UncertaintyRule):
     """Has its parent's slopes, which are another objective's."""

@@ -59,7 +59,7 @@ template <class T> struct Trial {
     // A step after `taken` others, over so many rows.
     Pass<T> pass(int64_t trial, int64_t rows, int64_t taken) const {
         T* own = static_cast<T*>(run.space) + trial * at.own(net);
-        return {net, at, trial, rows, run.draws + trial * net.draws, taken % net.ahead,
+        return {net, at, trial, rows, run.draws + trial * net.draws, taken % net.ahead, true,
                 moved(run.parameters, trial), own, static_cast<T*>(run.common)};
     }
     // The same, about to go forward: draws numbers where none are left.
@@ -237,6 +237,20 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
     }
 }
 
+// Outputs (trials, count, outputs) of rows that are not trained on.
+template <class T> void predict_all(const Run& run, int64_t count, T* found) {
+    const Trial<T> of(run);
+    for (int64_t i = 0; i < run.trials; i++)
+        for (int64_t row = 0; row < count; row += of.net.rows) {
+            Pass<T> pass = of.pass(i, std::min(of.net.rows, count - row), 0);
+            pass.training = false;
+            pass.forward(of.features(i, row));
+            for (int64_t b = 0; b < pass.rows; b++)
+                for (int64_t o = 0; o < of.net.outputs; o++)
+                    found[(i * count + row + b) * of.net.outputs + o] = pass.values()[o * pass.across() + b];
+        }
+}
+
 }  // namespace
 
 // Numbers too small for full precision count as 0 meanwhile: moments of units that died pass
@@ -306,5 +320,12 @@ extern "C" void train(const Run* run, int64_t begin, int64_t end, int64_t batch,
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
         train_all<T>(*run, begin, end, batch, taken, static_cast<const T*>(weights), static_cast<T*>(totals));
+    });
+}
+
+extern "C" void predict(const Run* run, int64_t count, void* found) {
+    with_precision(*run->net, [&](auto number) {
+        using T = decltype(number);
+        predict_all<T>(*run, count, static_cast<T*>(found));
     });
 }

@@ -89,6 +89,7 @@ template <class T> struct Pass {
     int64_t trial, rows;
     const uint16_t* draws;      // the trial's, and which step of them this is
     int64_t step;
+    bool training;
     const T* weights;           // the trial's parameters
     T *own, *common;            // its space, and that of all
 
@@ -129,7 +130,10 @@ template <class T> struct Pass {
                 product<T, false>(rows, layer.in, width, in.x, in.step, weights + layer.weight, width,
                                   layer.biased ? weights + layer.bias : nullptr, cuts(l), out, width);
                 break;
-            case NORM: normalise(layer, in.x, out, width); break;
+            case NORM:
+                if (training) normalise(layer, in.x, out, width);
+                else settle(layer, in.x, out, width);
+                break;
             case RELU:
                 if (l && cuts(l - 1)) break;
                 each(count, in.x, out, [](Vec<T> v) { return v < 0 ? Vec<T>{} : v; });
@@ -140,7 +144,10 @@ template <class T> struct Pass {
                 for (int64_t b = 0; b < rows; b++)  // where it is not 0
                     std::fill(out + b * width + layer.out, out + (b + 1) * width, T(0));
                 break;
-            case MASK: masked(layer, in.x, out); break;
+            case MASK:
+                if (training) masked(layer, in.x, out);
+                else std::copy(in.x, in.x + count, out);
+                break;
             }
         }
         const Input hidden = input(net.layers, x);
@@ -288,6 +295,18 @@ template <class T> struct Pass {
                 running[i + j] += share * (mean[j] - running[i + j]);
                 varying[i + j] += share * (variance[j] * (T(rows) / (rows - 1)) - varying[i + j]);
             }
+        }
+    }
+
+    // The same with the running statistics.
+    void settle(const Layer& layer, const T* x, T* out, int64_t width) const {
+        const T* mean = static_cast<const T*>(layer.mean) + trial * layer.out;
+        const T* variance = static_cast<const T*>(layer.variance) + trial * layer.out;
+        for (int64_t i = 0; i < width; i++) {
+            const bool there = i < layer.out;
+            const T scale = there ? weights[layer.weight + i] / std::sqrt(variance[i] + T(layer.eps)) : T(0);
+            for (int64_t b = 0; b < rows; b++)
+                out[b * width + i] = there ? (x[b * width + i] - mean[i]) * scale + weights[layer.bias + i] : T(0);
         }
     }
 

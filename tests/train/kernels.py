@@ -1,0 +1,3 @@
+"""Which kernel the tests' work asks for."""
+
+chosen = "auto"

@@ -1,0 +1,163 @@
+"""The compiled kernel: which networks it trains, and that trials are alone in it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fairbench.train import NetworkMethod, target_tasks
+from fairbench.train.compiled import CompiledEngine
+from fairbench.train.engine import TorchEngine
+from fairbench.weighting import Weighting
+from fairbench_baselines.adversarial import Adversarial
+from fairbench_baselines.group_dro import GroupDRO
+from fairbench_baselines.weighted import Cagrad, Gradnorm, Pcgrad, Uncertainty
+from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.agreement import SMALL, assert_agrees
+from tests.train.conftest import begun, make_dataset, make_work
+
+VALUES = (0.3, 1.0, 2.5, 4.0, 4.9)
+
+
+class _Module(nn.Module):
+    def __init__(self, trunk, names):
+        super().__init__()
+        width = trunk(torch.zeros(2, 7)).shape[1]
+        self.trunk = trunk
+        self.heads = nn.ModuleDict({name: nn.Linear(width, 1) for name in names})
+
+    def forward(self, x):
+        hidden = self.trunk(x)
+        return {name: head(hidden) for name, head in self.heads.items()}
+
+
+class _Trunk(NetworkMethod):
+    """Any trunk behind seven features, with a head of its own."""
+
+    def tasks(self, dataset):
+        return target_tasks(dataset)
+
+    def weighting(self, dataset):
+        return Weighting()
+
+    def build(self, fold, tasks):
+        return _Module(self.trunk(), [task.name for task in tasks])
+
+    def trunk(self):
+        raise NotImplementedError
+
+
+def trunk(*layers):
+    class Made(_Trunk):
+        def trunk(self):
+            return nn.Sequential(*(layer() for layer in layers))
+
+    return Made()
+
+
+L, R, T, S, D = nn.Linear, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Dropout
+TRUNKS = {
+    "none": (),
+    "activation first": (T, lambda: L(7, 5)),
+    "norm first": (lambda: nn.BatchNorm1d(7), lambda: L(7, 5), R),
+    "dropout first": (lambda: D(0.4), lambda: L(7, 17), S),
+    "activations in a row": (lambda: L(7, 16), T, R, S, T),
+    "linear in a row": (lambda: L(7, 3), lambda: L(3, 33, bias=False), lambda: L(33, 1)),
+    "without biases": (lambda: L(7, 20, bias=False), R, lambda: L(20, 9, bias=False), T),
+    "norm last": (lambda: L(7, 15), R, lambda: nn.BatchNorm1d(15, eps=0.1, momentum=0.7)),
+    "several dropouts": (lambda: L(7, 31), R, lambda: D(0.5), lambda: L(31, 6), lambda: D(0.1)),
+    "dropout of nothing": (lambda: L(7, 9), R, lambda: D(0.0)),
+    "wide": (lambda: L(7, 100), R, lambda: L(100, 70), R, lambda: L(70, 40), S),
+}
+
+
+@pytest.mark.parametrize("layers", TRUNKS.values(), ids=TRUNKS)
+def test_trunks(layers):
+    work = make_work((None,), make_dataset(targets=3), seeds=(0, 1), kernel="compiled", epochs=20)
+    method = trunk(*layers)
+    assert isinstance(begun(method, work).steps._engine, CompiledEngine)
+    assert_agrees(method, work)
+
+
+def test_dropout_of_everything():
+    """Also of what is not a number once it is multiplied."""
+    method = trunk(lambda: L(7, 9), R, lambda: D(1.0))
+    work = make_work((None,), kernel="compiled", epochs=20)
+    (one,) = method.train(work).predictions
+    (other,) = method.train(make_work((None,), kernel="torch", epochs=20)).predictions
+    np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (lambda: L(7, 5), nn.GELU),
+        (lambda: L(7, 5), lambda: nn.LayerNorm(5)),
+        (lambda: L(7, 5), lambda: nn.BatchNorm1d(5, affine=False)),
+    ],
+)
+def test_other_networks_train_with_torch(layers):
+    work = make_work((None,), kernel="compiled")
+    assert isinstance(begun(trunk(*layers), work).steps._engine, TorchEngine)
+
+
+def test_torch_when_it_is_asked_for():
+    work = make_work(VALUES, kernel="torch")
+    assert isinstance(begun(StaticAlpha(architecture=SMALL), work).steps._engine, TorchEngine)
+
+
+def test_a_batch_larger_than_the_table():
+    work = make_work(VALUES, batch_size=1000, kernel="compiled", epochs=60)
+    assert_agrees(StaticAlpha(architecture=SMALL), work)
+
+
+METHODS = [StaticAlpha, Uncertainty, Pcgrad, Cagrad, Gradnorm, Adversarial, GroupDRO]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("patience", [None, 2])
+def test_a_trial_has_the_same_bits_alone_and_beside_others(method, patience):
+    """Also where the stack shrinks, and however an epoch is cut into calls."""
+    method = method(architecture={"hidden": (9, 6), "dropout": 0.2, "batch_norm": True})
+    values = (None,) if method.tradeoff is None else VALUES
+    work = make_work(values, seeds=(0, 1, 2), dtype="float32", patience=patience, kernel="compiled")
+    together = method.train(work).predictions
+    for trial, prediction in zip(work.trials, together, strict=True):
+        (alone,) = method.train(dataclasses.replace(work, trials=[trial])).predictions
+        np.testing.assert_array_equal(alone.test, prediction.test)
+        np.testing.assert_array_equal(alone.record["losses"], prediction.record["losses"])
+
+
+@pytest.mark.parametrize("method", [StaticAlpha, Uncertainty, Pcgrad])
+def test_cuts_between_calls_do_not_show(method, monkeypatch):
+    method = method(architecture={"hidden": (9, 6), "dropout": 0.2})
+    work = make_work(VALUES if method.tradeoff else (None,), dtype="float32", kernel="compiled")
+    whole = method.train(work).predictions
+    monkeypatch.setattr("fairbench.train.compiled.AT_ONCE", 10)
+    for one, other in zip(whole, method.train(work).predictions, strict=True):
+        np.testing.assert_array_equal(one.test, other.test)
+
+
+@pytest.mark.parametrize("method", [Uncertainty, Pcgrad, Gradnorm, Adversarial])
+def test_a_rule_in_the_kernel_is_the_rule_of_torch(method, monkeypatch):
+    """The same engine, asked step by step."""
+    method = method(architecture=SMALL)
+    values = (None,) if method.tradeoff is None else VALUES
+    work = make_work(values, kernel="compiled")
+    assert begun(method, work).steps._by_rule
+    inside = method.train(work).predictions
+    monkeypatch.setattr(CompiledEngine, "adopt", lambda *_: None)
+    assert not begun(method, work).steps._by_rule
+    for one, other in zip(inside, method.train(work).predictions, strict=True):
+        np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
+
+
+def test_features_that_are_not_finite_are_a_divergence():
+    """An activation must not turn what is not a number into one."""
+    work = make_work(VALUES, dtype="float32", kernel="compiled", epochs=3)
+    split = work.fold.split
+    work.fold.dataset.features[split.train[5], 2] = np.nan
+    for prediction in StaticAlpha(architecture=SMALL).train(work).predictions:
+        assert prediction.status == "diverged"
