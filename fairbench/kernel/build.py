@@ -84,10 +84,21 @@ def describe() -> str:
     return version.splitlines()[0].strip()
 
 
-@cache
 def library() -> ctypes.CDLL:
     """The compiled kernel."""
-    return _loaded(SOURCE / ENTRY, FLAGS)
+    found = _library()
+    if isinstance(found, str):
+        raise KernelError(found)
+    return found
+
+
+@cache
+def _library() -> ctypes.CDLL | str:
+    """The same, or why there is none: a compiler that failed is not asked again."""
+    try:
+        return _loaded(SOURCE / ENTRY, FLAGS)
+    except KernelError as error:
+        return str(error)
 
 
 @cache
@@ -134,7 +145,10 @@ def _built(source: Path | str, flags: Sequence[str]) -> Path:
     digest = hashlib.sha256("\0".join([*compiler, *flags, macros, text]).encode())
     for file in sorted(SOURCE.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    folder = cache_dir() / "kernel"
+    try:
+        folder = cache_dir() / "kernel"
+    except StudyError as error:
+        raise KernelError(error.what) from error
     place = folder / f"{digest.hexdigest()[:32]}.so"
     if place.is_file():
         return place
@@ -153,7 +167,7 @@ def _built(source: Path | str, flags: Sequence[str]) -> Path:
                 if not made.is_file():
                     raise KernelError(f"{shlex.join(compiler)} made no library")
                 made.replace(place)
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # the latter of a disk without locks
         raise KernelError(f"the cache cannot be written: {error}") from error
     return place
 

@@ -22,7 +22,7 @@ from fairbench.train.dropout import AHEAD, Draws, thinned
 from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
 from fairbench.train.layers import Kind, Layer
 from fairbench.train.losses import GivenLosses
-from fairbench.train.native import native_rule
+from fairbench.train.native import NativeRule, native_rule
 from fairbench.train.optimizer import BETAS, EPS
 from fairbench.train.padded import Form, PaddedStack, form_of
 from fairbench.train.rules import LEARNED, Rules
@@ -38,8 +38,8 @@ KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
 TASKS = ("regression", "binary", "categorical")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 MOST_TASKS = 64
-AT_ONCE = 20_000
-"""Steps of single trials that are taken in one call, so that Ctrl-C is heard between calls."""
+AT_ONCE = 2_000_000_000
+"""Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
 
 
 class _Layer(ctypes.Structure):
@@ -142,13 +142,19 @@ class _Run(ctypes.Structure):
     ]
 
 
-def runs(chain: Sequence[Layer] | None, tasks: Sequence[Task], device: torch.device, /) -> bool:
+def runs(
+    chain: Sequence[Layer] | None,
+    tasks: Sequence[Task],
+    device: torch.device,
+    dtype: torch.dtype,
+    /,
+) -> bool:
     """Whether the kernel can train such a network there."""
     return (
         chain is not None
         and device.type == "cpu"
         and len(tasks) <= MOST_TASKS
-        and all(layer.eps > 0 for layer in chain if layer.kind == "norm")
+        and all(layer.eps >= torch.finfo(dtype).tiny for layer in chain if layer.kind == "norm")
     )
 
 
@@ -200,7 +206,7 @@ class CompiledEngine(Engine):
         self._scales = None
         if self._closed:
             scales = loss_scales(self._rules, setup.method, self._tradeoff)
-            self._scales = None if scales is None else scales.contiguous()
+            self._scales = None if scales is None else self._fitting(scales)
         else:
             self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
         self._optimizer = _optimizer(setup)
@@ -274,15 +280,20 @@ class CompiledEngine(Engine):
 
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         handed = self._handed(weights, 0)
-        combination = weights.contiguous()
+        combination = self._fitting(weights)
         self._step("combine", lr, self._setup.terms, handed, combination, self._rows)
+
+    def _fitting(self, weights: Tensor) -> Tensor:
+        """Weights (S, T) as they lie in memory for the kernel."""
+        shape = (self.stack.lanes, self._setup.terms)
+        return weights.to(self._tradeoff).expand(shape).contiguous()
 
     def _handed(self, weights: Tensor | None, at: int) -> Tensor | None:
         """Weights as the kernel wants them; of given losses, their gradient at the outputs."""
         if weights is None:
             return None
         if self._closed:
-            return weights.contiguous()
+            return self._fitting(weights)
         _put(self._slopes[at], self._losses.pulled(weights))
         return None
 
@@ -303,12 +314,10 @@ class CompiledEngine(Engine):
             for name, place in stack.form.places.items()
             if name.startswith(LEARNED)
         }
-        try:
-            rule = native_rule(setup.weighting, setup.terms, own, setup.dtype)
-        except Untranslatable as reason:
-            note = f"{type(setup.weighting).__qualname__} is asked by torch at every step: {reason}"
-            if note not in setup.notes:
-                setup.notes.append(note)
+        if not setup.translated:
+            setup.translated.append(self._translated(own))
+        (rule,) = setup.translated
+        if rule is None:
             return None
         # One number where there is no state, so that there is an address.
         self._state = stack.flat.new_zeros(stack.lanes, max(1, rule.size))
@@ -327,6 +336,15 @@ class CompiledEngine(Engine):
         self._weighting.tradeoff = self._tradeoff.data_ptr()
         return found
 
+    def _translated(self, own: Mapping[str, int]) -> NativeRule | None:
+        weighting = self._setup.weighting
+        try:
+            return native_rule(weighting, self._setup.terms, own, self._setup.dtype)
+        except Untranslatable as reason:
+            name = type(weighting).__qualname__
+            self._setup.notes.append(f"{name} is asked by torch at every step: {reason}")
+            return None
+
     def learn_by_rule(
         self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
     ) -> Tensor:
@@ -339,13 +357,14 @@ class CompiledEngine(Engine):
     ) -> Tensor:
         if not self._closed:
             return super().learn_all(visits, sizes, weights, lr)
-        return self._train(visits, sizes, weights.contiguous(), lr)
+        return self._train(visits, sizes, self._fitting(weights), lr)
 
     def _train(self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float) -> Tensor:
         self._show(visits)
         self._set_rate(lr)
         total = torch.zeros_like(weights)
-        done, most = 0, max(1, AT_ONCE // self.stack.lanes)
+        done, work = 0, self.stack.flat.numel() * sizes[0]
+        most = max(1, AT_ONCE // work)
         while done < len(sizes):
             steps = min(most, len(sizes) - done)
             if self._noise is not None:

@@ -20,13 +20,19 @@ def lift(function: Callable[..., Any], example: tuple[Any, ...], /) -> Callable[
     used. Where vmap fails, the trials are called one after the other: what it refuses may look at
     numbers, and what is right on one example need not be on the next.
     """
+
+    def copy() -> tuple[Any, ...]:
+        """The example in containers of its own, as a function may write into them."""
+        copied: tuple[Any, ...] = pytree.tree_map(lambda tensor: tensor, example)
+        return copied
+
     try:
         mapped = torch.vmap(function)
-        expected = mapped(*example)
+        expected = mapped(*copy())
     except Exception:  # an operation that vmap does not know
         return _looped(function)
     try:
-        direct = function(*example)
+        direct = function(*copy())
     except Exception:  # shapes that only fit one trial
         return mapped
     return function if _same(direct, expected) else mapped

@@ -18,6 +18,7 @@ from fairbench.train.compiled import CompiledEngine, runs
 from fairbench.train.dropout import MaskShapes, own_dropout, probed
 from fairbench.train.engine import Beginning, Engine, TorchEngine
 from fairbench.train.memory import Footprint
+from fairbench.train.native import NativeRule
 from fairbench.train.net import ByAutograd, ByHand, Net
 from fairbench.train.program import (
     Forward,
@@ -25,7 +26,7 @@ from fairbench.train.program import (
     looped_forward,
     mapped_forward,
 )
-from fairbench.train.rules import Rules
+from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Setup:
     """A chunk made ready for training.
 
     `has_batch_norm` says that a batch of one row cannot be trained on; `terms` is the number T
-    of losses that the weighting combines; `compiled` says that the compiled kernel trains.
+    of losses that the weighting combines; `compiled` says that the compiled kernel trains, and
+    `translated` holds the weighting's rule for it, once one was asked for.
     """
 
     method: NetworkMethod
@@ -74,6 +76,7 @@ class Setup:
     footprint: Footprint
     compiled: bool
     notes: list[str] = field(default_factory=list)
+    translated: list[NativeRule | None] = field(default_factory=list)
 
     def engine(self, rules: Rules, begin: Beginning, /) -> Engine:
         """What computes the steps."""
@@ -121,6 +124,13 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     notes: list[str] = []
     module.train()
     hidden, outputs, masks = probed(module, trunk, heads, probe)
+    for task in tasks:
+        if (width := outputs[task.name].shape[-1]) != task.width:
+            raise PluginError(
+                f"head {task.name!r} of model {method.model!r} has {width} outputs",
+                where=type(module).__qualname__,
+                mend=f"give it {task.width}, the width of its task",
+            )
     network = Network(
         _forward(trunk, "trunk.", probe, masks, notes),
         {
@@ -159,7 +169,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         has_batch_norm,
         terms,
         footprint,
-        runs(network.chain, tasks, device)
+        runs(network.chain, tasks, device, dtype)
         and kernel.chosen(work.training.kernel, device.type) == "compiled",
         notes,
     )
@@ -187,6 +197,12 @@ def _parts(
             mend="build one head per task, keyed by the task's name",
         )
     names: dict[int, str] = {}
+    if any(name.startswith(LEARNED) for name, _ in module.named_parameters()):
+        raise PluginError(
+            f"model {method.model!r} has parameters under {LEARNED!r}, the weighting's own name",
+            where=type(module).__qualname__,
+            mend="give that attribute another name",
+        )
     for name, parameter in module.named_parameters(remove_duplicate=False):
         if (other := names.setdefault(id(parameter), name)) != name:
             raise PluginError(

@@ -26,8 +26,8 @@ Values = np.ndarray
 
 aten = torch.ops.aten
 
-_CONSTANTS = {aten.ones_like, aten.zeros_like, aten.full_like}
-_CONSTANTS |= {aten.new_zeros, aten.new_ones, aten.new_full}
+MOST_LINES = 5_000
+"""Beyond these a compiler takes longer than it saves."""
 
 _VIEWS_IN_PLACE = {aten.squeeze_}
 """Which change a tensor's shape and none of its numbers: torch's own products use them."""
@@ -90,14 +90,19 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._seen: dict[int, tuple[Tensor, Values]] = {}
 
     def symbol(self, tensor: Tensor, name: str, start: int | None = 0, /) -> Tensor:
-        """`tensor`, whose numbers are those of the C++ array `name` from `start` on."""
+        """A tensor like `tensor`, whose numbers are those of the array `name` from `start` on."""
         places = [name if start is None else f"{name}[{start + i}]" for i in range(tensor.numel())]
-        return self._known(tensor, np.array(places, dtype=object).reshape(tuple(tensor.shape)))
+        return self._symbol(tensor, places)
 
     def named(self, tensor: Tensor, name: str, start: int, /) -> Tensor:
         """The same, read at once, as the array will be overwritten."""
         names = [self.emit(f"{name}[{start + i}]") for i in range(tensor.numel())]
-        return self._known(tensor, np.array(names, dtype=object).reshape(tuple(tensor.shape)))
+        return self._symbol(tensor, names)
+
+    def _symbol(self, tensor: Tensor, names: Sequence[str]) -> Tensor:
+        """On torch's device without numbers: whoever wants to read them fails."""
+        values = np.array(names, dtype=object).reshape(tuple(tensor.shape))
+        return self._known(torch.empty_like(tensor, device="meta"), values)
 
     def values(self, tensor: Tensor, /) -> list[str]:
         """The expression of every number of `tensor`."""
@@ -105,6 +110,8 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def emit(self, expression: str, /) -> str:
         """A name for the value of `expression`."""
+        if len(self.lines) >= MOST_LINES:
+            raise Untranslatable(f"it takes more than {MOST_LINES} lines")
         name = f"v{len(self.lines)}"
         self.lines.append(f"const auto {name} = {expression};")
         return name
@@ -125,24 +132,31 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, _types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
         inputs = [t for t in pytree.tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        if not any(id(t) in self._seen for t in inputs):  # a constant, which has numbers
+            return func(*args, **({**kwargs, "device": "cpu"} if "device" in kwargs else kwargs))
         packet = func.overloadpacket
-        if packet in _CONSTANTS or not any(id(t) in self._seen for t in inputs):
-            return result
         written = func._schema.is_mutable and packet not in _VIEWS_IN_PLACE
         if packet not in _TRANSLATIONS or written:
             raise Untranslatable(f"{func} has no translation")
+        if packet not in _FOR_BOOLEANS and all(t.dtype == torch.bool for t in inputs):
+            raise Untranslatable(f"{func} of truth values")
         precise = any(t.dtype == torch.float64 for t in inputs)
         self._number = "double" if precise else "float"
-        read = pytree.tree_map(lambda a: self._read(a) if isinstance(a, Tensor) else a, args)
+        read, named = pytree.tree_map(self._as_values, (args, kwargs))
+        named = {name: value for name, value in named.items() if name not in _WHERE}
         try:
-            values = _TRANSLATIONS[packet](self, *read, **kwargs)
-        except TypeError as error:  # called with more than its translation knows
+            values = _TRANSLATIONS[packet](self, *read, **named)
+        except (TypeError, ValueError, IndexError) as error:  # called as no translation knows
             raise Untranslatable(f"{func}: {error}") from error
+        bare, given = pytree.tree_map(_without_numbers, (args, kwargs))
+        result = func(*bare, **given)
         if isinstance(result, Tensor):
             return self._known(result, values)
         return type(result)(map(self._known, result, values))
+
+    def _as_values(self, argument: Any) -> Any:
+        return self._read(argument) if isinstance(argument, Tensor) else argument
 
     def _known(self, tensor: Tensor, values: Values) -> Tensor:
         if tensor.dtype not in (torch.float32, torch.float64, torch.bool):
@@ -183,6 +197,11 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return np.expand_dims(found, axes) if keepdim else found
 
 
+def _without_numbers(argument: Any) -> Any:
+    """Constants join the others on their device."""
+    return argument.to("meta") if isinstance(argument, Tensor) else argument
+
+
 def _axes(values: Values, dims: Any) -> tuple[int, ...]:
     """Dimensions from 0, all where None or an empty list are given."""
     if dims is None or dims == []:
@@ -200,10 +219,24 @@ def _scaled(form: str) -> Callable[..., Values]:
     return translate
 
 
+def _rsub(sketch: Sketch, a: Any, b: Any, alpha: float = 1) -> Values:
+    return sketch.each("{0} - {1}", b, a if alpha == 1 else sketch.each("{0} * {1}", a, alpha))
+
+
 def _pow(sketch: Sketch, base: Any, exponent: Any) -> Values:
-    if not isinstance(exponent, np.ndarray) and exponent == 2:
-        return sketch.each("{0} * {0}", base)
+    special = {2: "{0} * {0}", 0.5: "std::sqrt({0})", -0.5: "rsqrt({0})"}
+    if not isinstance(exponent, np.ndarray) and exponent in special:
+        return sketch.each(special[exponent], base)
     return sketch.each("std::pow({0}, {1})", base, exponent)
+
+
+def _lerp(sketch: Sketch, a: Values, b: Values, weight: Any) -> Values:
+    form = "{2} < 0.5 ? {0} + {2} * ({1} - {0}) : {1} - ({1} - {0}) * (1 - {2})"
+    return sketch.each(form, a, b, weight)
+
+
+def _filled(sketch: Sketch, shape: Sequence[int], number: Any) -> Values:
+    return np.full(tuple(shape), sketch.literal(number), dtype=object)
 
 
 def _clamp(sketch: Sketch, values: Values, low: Any = None, high: Any = None) -> Values:
@@ -211,15 +244,11 @@ def _clamp(sketch: Sketch, values: Values, low: Any = None, high: Any = None) ->
     return values if high is None else sketch.each("minimum({0}, {1})", values, high)
 
 
-def _sum(
-    sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False, **_: Any
-) -> Values:
+def _sum(sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
     return sketch.fold("{0} + {1}", values, dims, keepdim)
 
 
-def _mean(
-    sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False, **_: Any
-) -> Values:
+def _mean(sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
     total = _sum(sketch, values, dims, keepdim)
     return sketch.each("{0} / {1}", total, values.size // max(total.size, 1))
 
@@ -232,6 +261,7 @@ def _softmax(sketch: Sketch, values: Values, dim: int, _half: bool) -> Values:
 
 def _logsumexp(sketch: Sketch, values: Values, dims: Any, keepdim: bool = False) -> Values:
     most = sketch.fold("maximum({0}, {1})", values, dims, True)
+    most = sketch.each("std::isinf({0}) ? 0 * {1} : {0}", most, 1.0)
     total = _sum(sketch, sketch.each("std::exp({0} - {1})", values, most), dims, keepdim)
     most = most.reshape(total.shape)
     return sketch.each("{1} + std::log({0})", total, most)
@@ -270,7 +300,7 @@ def _slice(
     return values[tuple(index)]
 
 
-def _expand(_: Sketch, values: Values, shape: Sequence[int], **__: Any) -> Values:
+def _expand(_: Sketch, values: Values, shape: Sequence[int], *, implicit: bool = False) -> Values:
     ahead = len(shape) - values.ndim
     whole = [values.shape[i - ahead] if n == -1 else n for i, n in enumerate(shape)]
     return np.broadcast_to(values, whole)
@@ -288,22 +318,22 @@ def _unbind(_: Sketch, values: Values, dim: int = 0) -> list[Values]:
     return [np.asarray(part, dtype=object) for part in np.moveaxis(values, dim, 0)]
 
 
-def _copied(sketch: Sketch, values: Values, *, dtype: Any = None, **_: Any) -> Values:
+def _copied(sketch: Sketch, values: Values, *, dtype: Any = None) -> Values:
     if dtype is None:
         return values
     return sketch.each({torch.float32: "float({0})", torch.float64: "double({0})"}[dtype], values)
 
 
-def _diag_embed(_: Sketch, values: Values, *dims: int) -> Values:
+def _diag_embed(sketch: Sketch, values: Values, *dims: int) -> Values:
     if dims not in ((), (0, -2, -1)):
         raise Untranslatable("a diagonal elsewhere")
-    found = np.full((*values.shape, values.shape[-1]), "0", dtype=object)
+    found = _filled(sketch, (*values.shape, values.shape[-1]), 0.0)
     for i in range(values.shape[-1]):
         found[..., i, i] = values[..., i]
     return found
 
 
-def _same(_: Sketch, values: Values, **given: Any) -> Values:
+def _same(_: Sketch, values: Values) -> Values:
     return values
 
 
@@ -316,9 +346,9 @@ _TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
     **{op: lambda s, a, b, form=form: s.each(form, a, b) for op, form in _BINARY.items()},
     aten.add: _scaled("{0} + {1}"),
     aten.sub: _scaled("{0} - {1}"),
-    aten.rsub: lambda s, a, b, alpha=1: _scaled("{1} - {0}")(s, a, b, alpha=alpha),
+    aten.rsub: _rsub,
     aten.addcmul: lambda s, a, b, c, value=1: s.each("{0} + {1} * {2} * {3}", a, value, b, c),
-    aten.lerp: lambda s, a, b, w: s.each("{0} + {2} * ({1} - {0})", a, b, w),
+    aten.lerp: _lerp,
     aten.where: lambda s, c, a, b: s.each("{0} ? {1} : {2}", c, a, b),
     aten.pow: _pow,
     aten.clamp: _clamp,
@@ -326,7 +356,7 @@ _TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
     aten.mean: _mean,
     aten.amax: lambda s, a, dims=None, keepdim=False: s.fold("maximum({0}, {1})", a, dims, keepdim),
     aten.amin: lambda s, a, dims=None, keepdim=False: s.fold("minimum({0}, {1})", a, dims, keepdim),
-    aten.prod: lambda s, a, dims=None, keepdim=False, **_: s.fold("{0} * {1}", a, dims, keepdim),
+    aten.prod: lambda s, a, dims=None, keepdim=False: s.fold("{0} * {1}", a, dims, keepdim),
     aten.linalg_vector_norm: _norm,
     aten._softmax: _softmax,
     aten.logsumexp: _logsumexp,
@@ -358,4 +388,21 @@ _TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
     aten.detach: _same,
     aten.clone: _same,
     aten.lift_fresh: _same,
+    aten.ones_like: lambda s, a: _filled(s, a.shape, 1.0),
+    aten.zeros_like: lambda s, a: _filled(s, a.shape, 0.0),
+    aten.full_like: lambda s, a, number: _filled(s, a.shape, number),
+    aten.new_ones: lambda s, _, shape: _filled(s, shape, 1.0),
+    aten.new_zeros: lambda s, _, shape: _filled(s, shape, 0.0),
+    aten.new_full: lambda s, _, shape, number: _filled(s, shape, number),
 }
+
+_WHERE = {"device", "layout", "pin_memory", "memory_format", "non_blocking"}
+"""Arguments that say where and how a tensor is kept."""
+
+_SHAPED = {aten.select, aten.slice, aten.expand, aten.squeeze, aten.squeeze_, aten.unsqueeze}
+_SHAPED |= {aten.view, aten._unsafe_view, aten.permute, aten.transpose, aten.t, aten.diagonal}
+_SHAPED |= {aten.unbind, aten.stack, aten.cat, aten.flip, aten.alias, aten.detach, aten.clone}
+
+_FOR_BOOLEANS = _SHAPED | {aten.logical_not, aten.bitwise_not, aten.logical_and, aten.logical_or}
+_FOR_BOOLEANS |= {aten.bitwise_and, aten.bitwise_or, aten.eq, aten.ne, aten.where, aten._to_copy}
+"""C++ reckons with truth values as with whole numbers, torch does not."""

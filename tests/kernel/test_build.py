@@ -14,7 +14,7 @@ from fairbench.kernel import build
 @pytest.fixture
 def fresh(tmp_path, monkeypatch):
     """An empty cache, and nothing remembered from before."""
-    caches = (build.library, build.rule, build._target)
+    caches = (build._library, build.rule, build._target)
     for function in caches:
         function.cache_clear()
     monkeypatch.setenv("FAIRBENCH_CACHE", str(tmp_path / "a cache"))
@@ -124,6 +124,19 @@ def test_a_cache_that_cannot_be_written(fresh, monkeypatch):
     (fresh / "file").write_text("")
     monkeypatch.setenv("FAIRBENCH_CACHE", str(fresh / "file"))
     assert "the cache cannot be written" in build.trouble()
+
+
+def test_the_home_of_nobody(fresh, monkeypatch):
+    monkeypatch.setenv("FAIRBENCH_CACHE", "~nosuchuser/x")
+    assert build.chosen("auto", "cpu") == "torch"
+    assert "'~nosuchuser/x' is no folder" in build.trouble()
+
+
+def test_a_compiler_that_failed_is_not_asked_again(fresh, monkeypatch):
+    knows = 'case "$*" in *-dM*) exec c++ "$@";; esac'
+    monkeypatch.setenv("CXX", compiler(fresh, f'{knows}\necho run >> "{fresh}/calls"\nexit 1'))
+    assert build.trouble() == build.trouble() is not None
+    assert (fresh / "calls").read_text() == "run\n"
 
 
 def test_a_broken_file_in_the_cache_is_made_again(fresh):

