@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -74,6 +75,18 @@ class Untranslatable(Exception):  # noqa: N818  (no fault of anybody's)
     """Why a rule stays with torch."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A tensor that the rule has, its like with some numbers, and the C++ of all numbers.
+
+    It is kept, as its id is only its own while it lives.
+    """
+
+    tensor: Tensor
+    shadow: Tensor
+    values: Values
+
+
 class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """What is computed meanwhile, written down.
 
@@ -87,7 +100,12 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.lines: list[str] = []
         self._number = "float"  # of the operation that is being written down
-        self._seen: dict[int, tuple[Tensor, Values]] = {}
+        self._seen: dict[int, _Seen] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: telling torch's compiler off would load it first, which takes a second."""
+        return False
 
     def symbol(self, tensor: Tensor, name: str, start: int | None = 0, /) -> Tensor:
         """A tensor like `tensor`, whose numbers are those of the array `name` from `start` on."""
@@ -100,9 +118,8 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._symbol(tensor, names)
 
     def _symbol(self, tensor: Tensor, names: Sequence[str]) -> Tensor:
-        """On torch's device without numbers: whoever wants to read them fails."""
         values = np.array(names, dtype=object).reshape(tuple(tensor.shape))
-        return self._known(torch.empty_like(tensor, device="meta"), values)
+        return self._known(tensor, values)
 
     def values(self, tensor: Tensor, /) -> list[str]:
         """The expression of every number of `tensor`."""
@@ -149,8 +166,10 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             values = _TRANSLATIONS[packet](self, *read, **named)
         except (TypeError, ValueError, IndexError) as error:  # called as no translation knows
             raise Untranslatable(f"{func}: {error}") from error
-        bare, given = pytree.tree_map(_without_numbers, (args, kwargs))
-        result = func(*bare, **given)
+        shadowed, given = pytree.tree_map(self._shadow, (args, kwargs))
+        result = func(*shadowed, **given)
+        if func._schema.is_mutable:  # only its shape is
+            return self._known(result, values, func(*args, **kwargs))
         if isinstance(result, Tensor):
             return self._known(result, values)
         return type(result)(map(self._known, result, values))
@@ -158,17 +177,27 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _as_values(self, argument: Any) -> Any:
         return self._read(argument) if isinstance(argument, Tensor) else argument
 
-    def _known(self, tensor: Tensor, values: Values) -> Tensor:
-        if tensor.dtype not in (torch.float32, torch.float64, torch.bool):
-            raise Untranslatable(f"numbers of type {tensor.dtype}")
-        if values.shape != tensor.shape:
-            raise Untranslatable(f"shape {values.shape} in place of {tuple(tensor.shape)}")
-        self._seen[id(tensor)] = (tensor, values)  # an id is only its own while its owner lives
+    def _shadow(self, argument: Any) -> Any:
+        found = self._seen.get(id(argument)) if isinstance(argument, Tensor) else None
+        return argument if found is None else found.shadow
+
+    def _known(self, shadow: Tensor, values: Values, tensor: Tensor | None = None) -> Tensor:
+        """A tensor for the rule to go on with, on torch's device without numbers.
+
+        Whoever wants to read them fails.
+        """
+        if shadow.dtype not in (torch.float32, torch.float64, torch.bool):
+            raise Untranslatable(f"numbers of type {shadow.dtype}")
+        if values.shape != shadow.shape:
+            raise Untranslatable(f"shape {values.shape} in place of {tuple(shadow.shape)}")
+        if tensor is None:
+            tensor = torch.empty_like(shadow, device="meta")
+        self._seen[id(tensor)] = _Seen(tensor, shadow, values)
         return tensor
 
     def _read(self, tensor: Tensor) -> Values:
         if id(tensor) in self._seen:
-            return self._seen[id(tensor)][1]
+            return self._seen[id(tensor)].values
         with torch.utils._python_dispatch._disable_current_modes():
             constants = [self.literal(number) for number in tensor.reshape(-1).tolist()]
         return np.array(constants, dtype=object).reshape(tuple(tensor.shape))
@@ -195,11 +224,6 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for place in np.ndindex(found.shape):
             found[place] = reduce(lambda a, b: self.emit(form.format(a, b)), flat[place])
         return np.expand_dims(found, axes) if keepdim else found
-
-
-def _without_numbers(argument: Any) -> Any:
-    """Constants join the others on their device."""
-    return argument.to("meta") if isinstance(argument, Tensor) else argument
 
 
 def _axes(values: Values, dims: Any) -> tuple[int, ...]:
