@@ -31,9 +31,11 @@ extern "C" void elementary(int64_t count, const T* x, T* out) {{
 extern "C" int64_t width_of(int64_t count) {{ return padded<T>(count); }}
 
 extern "C" void multiply(int64_t rows, int64_t inner, int64_t width, const T* a, int64_t step,
-                         const T* b, const T* bias, int64_t cut, int64_t turned, T* c) {{
-    if (turned) product<T, true>(rows, inner, width, a, step, b, width, bias, cut, c, width);
-    else product<T, false>(rows, inner, width, a, step, b, width, bias, cut, c, width);
+                         const T* b, const T* bias, int64_t cut, const T* gate, T* sums,
+                         int64_t turned, T* c) {{
+    const Finish<T> finish{{bias, cut != 0, gate, sums}};
+    if (turned) product<T, true>(rows, inner, width, a, step, b, width, finish, c, width);
+    else product<T, false>(rows, inner, width, a, step, b, width, finish, c, width);
 }}
 
 extern "C" void turn(int64_t rows, int64_t columns, const T* from, T* to) {{
@@ -112,9 +114,11 @@ def test_far_out(compiled):
     turned=st.booleans(),
     cut=st.booleans(),
     biased=st.booleans(),
+    gated=st.booleans(),
+    summed=st.booleans(),
     seed=st.integers(0, 9),
 )
-def test_products(compiled, rows, inner, width, turned, cut, biased, seed):
+def test_products(compiled, rows, inner, width, turned, cut, biased, gated, summed, seed):
     library, dtype = compiled
     random = np.random.default_rng(seed)
     width = library.width_of(*sizes(width))
@@ -122,15 +126,27 @@ def test_products(compiled, rows, inner, width, turned, cut, biased, seed):
     b = random.standard_normal((inner, width)).astype(dtype)
     bias = random.standard_normal(width).astype(dtype)
     c = np.full((rows + 1, width), 7, dtype=dtype)
-    given_bias = at(bias) if biased else None
-    numbers = sizes(rows, inner, width)
+    gate = random.standard_normal((rows, width)).astype(dtype)
+    sums = np.ones(width, dtype=dtype)
     library.multiply(
-        *numbers, at(a), *sizes(a.shape[1]), at(b), given_bias, *sizes(cut, turned), at(c)
+        *sizes(rows, inner, width),
+        at(a),
+        *sizes(a.shape[1]),
+        at(b),
+        at(bias) if biased else None,
+        *sizes(cut),
+        at(gate) if gated else None,
+        at(sums) if summed else None,
+        *sizes(turned),
+        at(c),
     )
     left = a[:, :rows].T if turned else a[:, :inner]
     expected = left.astype(float) @ b + (bias if biased else 0)
     expected = np.maximum(expected, 0) if cut else expected
-    np.testing.assert_allclose(c[:rows], expected, atol=100 * np.finfo(dtype).eps)
+    expected = expected * (gate > 0) if gated else expected
+    close = {"atol": 1000 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(c[:rows], expected, **close)
+    np.testing.assert_allclose(sums, 1 + expected.sum(0) if summed else 1, **close)
     assert (c[rows] == 7).all()
 
 

@@ -128,7 +128,7 @@ template <class T> struct Pass {
             switch (layer.kind) {
             case LINEAR:
                 product<T, false>(rows, layer.in, width, in.x, in.step, weights + layer.weight, width,
-                                  layer.biased ? weights + layer.bias : nullptr, cuts(l), out, width);
+                                  {layer.biased ? weights + layer.bias : nullptr, cuts(l)}, out, width);
                 break;
             case NORM:
                 if (training) normalise(layer, in.x, out, width);
@@ -169,7 +169,7 @@ template <class T> struct Pass {
     void heads(const T* x, const T* slope, T* into) const {
         const Input hidden = input(net.layers, x);
         const int64_t width = padded<T>(net.hidden);
-        product<T, false>(net.outputs, rows, width, slope, across(), hidden.x, hidden.step, nullptr, false,
+        product<T, false>(net.outputs, rows, width, slope, across(), hidden.x, hidden.step, {},
                           into + net.head_weight, width);
         for (int64_t o = 0; o < net.outputs; o++) {
             Vec<T> total{};
@@ -183,24 +183,28 @@ template <class T> struct Pass {
     void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, T* into, bool turned) const {
         T *here = common + at.upper, *below = common + at.lower, *turn = common + at.scratch;
         const int64_t hidden = padded<T>(net.hidden);
+        bool finished = true;  // whether the slope went through the layer's activation, and was added up
         product<T, true>(rows, count_outputs, hidden, slope + first * across(), across(),
-                         weights + net.head_weight + first * hidden, hidden, nullptr, false, here, hidden);
+                         weights + net.head_weight + first * hidden, hidden, finish(net.layers - 1, into), here,
+                         hidden);
         for (int64_t l = net.layers - 1; l >= 0; l--) {
             const Layer& layer = net.layer[l];
             const int64_t width = padded<T>(layer.out), count = rows * width;
             const T* out = output(l);
+            if (layer.kind != LINEAR && !(layer.kind == RELU && l && cuts(l - 1))) finished = false;
             switch (layer.kind) {
             case LINEAR: {
                 const Input in = input(l, x);
-                if (layer.biased) add_rows(here, cuts(l) ? out : nullptr, width, into + layer.bias);
-                else if (cuts(l)) add_rows(here, out, width, nullptr);
-                product<T, true>(layer.in, rows, width, in.x, in.step, here, width, nullptr, false,
-                                 into + layer.weight, width);
+                if (!finished && layer.biased) add_rows(here, width, into + layer.bias);
+                product<T, true>(layer.in, rows, width, in.x, in.step, here, width, {}, into + layer.weight,
+                                 width);
                 if (!l) return;  // nothing below has parameters
                 const int64_t lower = padded<T>(layer.in);
                 turn -= Places<T>::turns(layer);
                 if (!turned) transpose<T>(layer.in, width, weights + layer.weight, width, turn, lower);
-                product<T, false>(rows, layer.out, lower, here, width, turn, lower, nullptr, false, below, lower);
+                product<T, false>(rows, layer.out, lower, here, width, turn, lower, finish(l - 1, into), below,
+                                  lower);
+                finished = true;
                 std::swap(here, below);
                 break;
             }
@@ -247,19 +251,24 @@ template <class T> struct Pass {
         }
     }
 
-    // Sums of the rows of `slope`, which becomes 0 where a value `cut` was.
-    void add_rows(T* slope, const T* cut, int64_t width, T* into) const {
+    // For a product that is the slope at what layer `l` gives: through the activation of a linear
+    // layer, and added up into the gradient of its bias.
+    Finish<T> finish(int64_t l, T* into) const {
+        Finish<T> found;
+        if (l > 0 && net.layer[l].kind == RELU && cuts(l - 1)) found.gate = output(l--);
+        if (l >= 0 && net.layer[l].kind == LINEAR && net.layer[l].biased) {
+            found.sums = into + net.layer[l].bias;
+            std::fill(found.sums, found.sums + padded<T>(net.layer[l].out), T(0));
+        }
+        return found;
+    }
+
+    // Sums of the rows of `slope`.
+    void add_rows(const T* slope, int64_t width, T* into) const {
         for (int64_t i = 0; i < width; i += LANES<T>) {
             Vec<T> total{};
-            for (int64_t b = 0; b < rows; b++) {
-                Vec<T> s = load(slope + b * width + i);
-                if (cut) {
-                    s = load(cut + b * width + i) <= 0 ? Vec<T>{} : s;
-                    store(slope + b * width + i, s);
-                }
-                total += s;
-            }
-            if (into) store(into + i, total);
+            for (int64_t b = 0; b < rows; b++) total += load(slope + b * width + i);
+            store(into + i, total);
         }
     }
 
