@@ -191,7 +191,8 @@ template <class T> struct Pass {
             const Layer& layer = net.layer[l];
             const int64_t width = padded<T>(layer.out), count = rows * width;
             const T* out = output(l);
-            if (layer.kind != LINEAR && !(layer.kind == RELU && l && cuts(l - 1))) finished = false;
+            // A product goes through the activation right below it only.
+            if (layer.kind != LINEAR && !(finished && layer.kind == RELU && l && cuts(l - 1))) finished = false;
             switch (layer.kind) {
             case LINEAR: {
                 const Input in = input(l, x);
@@ -210,7 +211,7 @@ template <class T> struct Pass {
             }
             case NORM: unnormalise(layer, out, here, width, into); break;
             case RELU:
-                if (l && cuts(l - 1)) break;
+                if (finished) break;
                 both(count, here, out, [](Vec<T> s, Vec<T> v) { return v <= 0 ? Vec<T>{} : s; });
                 break;
             case TANH: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (1 - v * v); }); break;
