@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Lt
 
@@ -259,7 +259,15 @@ class Trained:
 
 
 class Method(ABC):
-    """Subclasses are frozen dataclasses whose fields are the method's options."""
+    """Subclasses are frozen dataclasses whose fields are the method's options.
+
+    Attributes
+    ----------
+    trains_networks
+        Whether ``training.kernel`` has a say.
+    """
+
+    trains_networks: ClassVar[bool] = False
 
     @property
     def tradeoff(self) -> Tradeoff | None:

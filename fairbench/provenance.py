@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,10 @@ __all__ = ["describe"]
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy")
 
 
-def describe(plan: Plan, registry: Registry, kernel: str, /) -> dict[str, Any]:
+def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[str, Any]:
     """Everything of the manifest but progress and command, with the run's `id`.
 
-    `kernel` is what trains networks: ``torch``, or the compiler of the compiled kernel.
+    `kernels` are what trains networks: ``torch``, the compiler of the compiled kernel, or both.
 
     The id is a hash of what decides predictions: the study, the data, the versions, and the
     code of the plugins that train. Two runs of one id are the same run.
@@ -34,7 +34,9 @@ def describe(plan: Plan, registry: Registry, kernel: str, /) -> dict[str, Any]:
     components = [component.provenance() for component in _components(plan)]
     trained = [c for c in components if c["kind"] != "metric"]
     digests = {name: dataset.digest for name, dataset in plan.datasets.items()}
-    versions = {**_versions(), "kernel": kernel}
+    versions = _versions()
+    if kernels:
+        versions["kernel"] = ", ".join(sorted(kernels))
     identity = json.dumps([versions, trained, digests], sort_keys=True, default=str)
     study = plan.study
     return {

@@ -25,7 +25,7 @@ from fairbench.execute import (
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import RunFolder, writing
-from fairbench.study import Chunk, Plan, Study, plan
+from fairbench.study import Arm, Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -114,10 +114,12 @@ def run(
     chosen = _device(device)
     kernels: dict[str, kernel.Kernel] = {
         wanted: kernel.chosen(wanted, chosen)
-        for wanted in {arm.training.kernel for arm in resolved.arms.values()}
+        for wanted in {a.training.kernel for a in resolved.arms.values() if _networks(a)}
     }
-    compiled = "compiled" in kernels.values()
-    description = describe(resolved, registry, kernel.describe() if compiled else "torch")
+    trainers = {
+        name: kernel.describe() if name == "compiled" else name for name in kernels.values()
+    }
+    description = describe(resolved, registry, [*trainers.values()])
     folder = RunFolder(_place(study, out, description["id"]))
     chunks = list(resolved.chunks())
     with folder.locked(), heeded():
@@ -263,10 +265,16 @@ def _default(registry: Registry, limits: Limits, chunks: int, device: str) -> Ex
     return _built(registry, "serial" if alone else "local")
 
 
+def _networks(arm: Arm) -> bool:
+    return type(arm.instance).trains_networks
+
+
 def _job(resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunk: Chunk) -> Job:
     """`chunk` for a worker, which trains with the kernel of this machine or not at all."""
     arm = resolved.arms[chunk.dataset, chunk.method]
-    training = replace(arm.training, kernel=kernels[arm.training.kernel])
+    training = arm.training
+    if _networks(arm):
+        training = replace(training, kernel=kernels[training.kernel])
     return Job(chunk, arm.component.qualified, arm.options, training)
 
 

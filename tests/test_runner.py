@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fairbench
 from fairbench.errors import RunFolderError, StudyError
 from fairbench.execute import Limits
+from fairbench.kernel import build
 from fairbench.plugins import added, hookimpl, load
 from fairbench.runner import _default
 from fairbench.study import Study
@@ -133,3 +135,71 @@ def test_observers_and_progress_are_told(tmp_path):
         ("stopped", ""),
         ("finished", path),
     ]
+
+
+# The kernel
+
+
+def networks(kernel="auto"):
+    return Study(
+        methods=[{"name": "static-alpha", "tradeoff": [1.0, 2.0]}],
+        datasets=["synthetic"],
+        baseline=None,
+        seeds=1,
+        metrics=["rmse"],
+        training={"epochs": 1, "kernel": kernel},
+    )
+
+
+@pytest.fixture
+def no_compiler(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    for function in (build._library, build._target):
+        function.cache_clear()
+    yield
+    for function in (build._library, build._target):
+        function.cache_clear()
+
+
+def kernel_of(run):
+    return run.manifest["versions"].get("kernel")
+
+
+def test_the_kernel_stands_among_the_versions(tmp_path):
+    assert kernel_of(fairbench.run(STUDY, out=tmp_path / "ridge", executor="serial")) is None
+    compiled = fairbench.run(networks(), out=tmp_path / "auto", executor="serial")
+    assert kernel_of(compiled) == build.describe()
+    torch = fairbench.run(networks("torch"), out=tmp_path / "torch", executor="serial")
+    assert kernel_of(torch) == "torch"
+    one, other = (run.trials().select_dtypes("number") for run in (compiled, torch))
+    np.testing.assert_allclose(one, other, rtol=1e-4)
+
+
+def test_without_a_compiler_torch_trains(tmp_path, no_compiler):
+    run = fairbench.run(networks(), out=tmp_path / "run", executor="serial")
+    assert kernel_of(run) == "torch"
+    assert set(run.trials()["status"]) == {"ok"}
+    with pytest.raises(StudyError, match="there is no compiled kernel: CXX names"):
+        fairbench.run(networks("compiled"), out=tmp_path / "compiled")
+    assert not (tmp_path / "compiled").exists()
+
+
+def test_a_run_goes_on_with_the_kernel_it_was_begun_with(tmp_path, monkeypatch):
+    fairbench.run(networks(), out=tmp_path / "run", executor="serial")
+    monkeypatch.setattr("fairbench.kernel.describe", lambda: "g++ 99")
+    with pytest.raises(RunFolderError, match="other versions"):
+        fairbench.run(networks(), out=tmp_path / "run", executor="serial")
+
+
+def test_a_worker_without_the_drivers_kernel_trains_nothing(tmp_path, monkeypatch):
+    """Here both are this process: whose compiler is gone once the driver has chosen."""
+
+    def choosing(wanted, device):
+        monkeypatch.setattr("fairbench.kernel.chosen", build.chosen)
+        monkeypatch.setattr(build, "trouble", lambda: "no C++ compiler on the PATH")
+        return "compiled"
+
+    monkeypatch.setattr("fairbench.kernel.chosen", choosing)
+    run = fairbench.run(networks(), out=tmp_path / "run", executor="serial")
+    (reason,) = run.failures()["reason"]
+    assert "no C++ compiler on the PATH" in reason

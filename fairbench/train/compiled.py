@@ -1,16 +1,16 @@
 """The compiled kernel as an engine: chains of common layers with linear heads, on a CPU.
 
-The structures below mirror those of ``fairbench/kernel/source``. A trial's numbers depend on
-nothing but itself: not on its neighbours, and not on whether an epoch's steps were taken at once.
+A trial's numbers depend on nothing but itself: not on its neighbours, and not on whether an
+epoch's steps were taken at once.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
+from ctypes import c_int64, c_void_p
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,14 +18,23 @@ from torch import Tensor
 
 from fairbench import kernel
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import AHEAD, Draws, thinned
+from fairbench.train.dropout import Draws
 from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
-from fairbench.train.layers import Kind, Layer
+from fairbench.train.layers import Layer
 from fairbench.train.losses import GivenLosses
 from fairbench.train.native import NativeRule, native_rule
-from fairbench.train.optimizer import BETAS, EPS
-from fairbench.train.padded import Form, PaddedStack, form_of
+from fairbench.train.padded import PaddedStack
 from fairbench.train.rules import LEARNED, Rules
+from fairbench.train.structures import (
+    MOST_TASKS,
+    Run,
+    Weighting,
+    form_in,
+    network_of,
+    optimizer_of,
+    passed,
+    stream_of,
+)
 from fairbench.train.translate import Untranslatable
 
 if TYPE_CHECKING:
@@ -34,112 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledEngine", "compiled_outputs", "runs"]
 
-KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
-TASKS = ("regression", "binary", "categorical")
-OPTIMIZERS = ("adam", "adamw", "sgd")
-MOST_TASKS = 64
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
-
-
-class _Layer(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("kind", c_int32),
-        ("biased", c_int32),
-        ("width_in", c_int64),
-        ("width_out", c_int64),
-        ("weight", c_int64),
-        ("bias", c_int64),
-        ("eps", c_double),
-        ("momentum", c_double),
-        ("mean", c_void_p),
-        ("variance", c_void_p),
-        ("mask", c_int64),
-    ]
-
-
-class _Dropout(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("start", c_int64),
-        ("width", c_int64),
-        ("threshold", c_int32),
-        ("scale", c_double),
-    ]
-
-
-class _Task(ctypes.Structure):
-    _fields_: ClassVar = [("kind", c_int32), ("start", c_int32), ("width", c_int32)]
-
-
-class _Network(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("single", c_int32),
-        ("features", c_int64),
-        ("hidden", c_int64),
-        ("outputs", c_int64),
-        ("tasks", c_int64),
-        ("layers", c_int64),
-        ("rows", c_int64),
-        ("parameters", c_int64),
-        ("trunk", c_int64),
-        ("head_weight", c_int64),
-        ("head_bias", c_int64),
-        ("masks", c_int64),
-        ("ahead", c_int64),
-        ("draws", c_int64),
-        ("layer", POINTER(_Layer)),
-        ("task", POINTER(_Task)),
-        ("dropout", POINTER(_Dropout)),
-    ]
-
-
-class _Optimizer(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("kind", c_int32),
-        ("beta1", c_double),
-        ("beta2", c_double),
-        ("eps", c_double),
-        ("decay", c_double),
-        ("momentum", c_double),
-        ("clip", c_double),
-    ]
-
-
-class _Weighting(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("rule", c_void_p),
-        ("by_gramian", c_int32),
-        ("apart", c_int32),
-        ("state_size", c_int64),
-        ("state", c_void_p),
-        ("tradeoff", c_void_p),
-        ("noise", c_void_p),
-        ("noise_step", c_int64),
-        ("planned", c_double),
-    ]
-
-
-class _Run(ctypes.Structure):
-    _fields_: ClassVar = [
-        ("net", POINTER(_Network)),
-        ("optimizer", POINTER(_Optimizer)),
-        ("trials", c_int64),
-        ("parameters", c_void_p),
-        ("gradients", c_void_p),
-        ("first", c_void_p),
-        ("second", c_void_p),
-        ("space", c_void_p),
-        ("common", c_void_p),
-        ("features", c_void_p),
-        ("table", c_void_p),
-        ("table_width", c_int64),
-        ("order", c_void_p),
-        ("streams", c_void_p),
-        ("draws", c_void_p),
-        ("scales", c_void_p),
-        ("rates", c_void_p),
-        ("weighting", POINTER(_Weighting)),
-    ]
 
 
 def runs(
@@ -167,13 +72,13 @@ class CompiledEngine(Engine):
         assert setup.network.chain is not None
         self._setup, self._rules, self._tradeoff = setup, rules, begin.tradeoff
         self._chain = setup.network.chain
-        self._streams = torch.as_tensor(np.stack([_stream(g) for g in begin.masks.generators]))
+        self._streams = torch.as_tensor(np.stack([stream_of(g) for g in begin.masks.generators]))
         self._draws = torch.empty(0)
         self._factors = torch.tensor(begin.factors, dtype=torch.float64)
         self._taken = 0
         self._library = kernel.library()
         self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
-        form = _form(setup, self._shapes)
+        form = form_in(setup, self._shapes)
         self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
         self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
         self._noise: Draws | None = None
@@ -182,7 +87,7 @@ class CompiledEngine(Engine):
     def _bind(self) -> None:
         """Tell the kernel where the stack lies."""
         setup, stack, lanes = self._setup, self.stack, self.stack.lanes
-        self._net = _network(setup, self._chain, self._shapes, stack)
+        self._net = network_of(setup, self._chain, self._shapes, stack)
         sizes = (c_int64 * 3)()
         self._library.sizes(ctypes.byref(self._net), sizes)
         self._across, own, common = sizes
@@ -209,11 +114,11 @@ class CompiledEngine(Engine):
             self._scales = None if scales is None else self._fitting(scales)
         else:
             self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
-        self._optimizer = _optimizer(setup)
+        self._optimizer = optimizer_of(setup)
         if self._draws.shape[0] != lanes:
             self._draws = torch.empty(lanes, self._net.draws, dtype=torch.int16)
-        self._weighting = _Weighting()
-        self._run = _Run(
+        self._weighting = Weighting()
+        self._run = Run(
             net=ctypes.pointer(self._net),
             optimizer=ctypes.pointer(self._optimizer),
             trials=lanes,
@@ -226,7 +131,7 @@ class CompiledEngine(Engine):
             order=self._order.data_ptr(),
             streams=self._streams.data_ptr(),
             draws=self._draws.data_ptr(),
-            scales=_passed(self._scales),
+            scales=passed(self._scales),
             rates=self._rates.data_ptr(),
             weighting=ctypes.pointer(self._weighting),
         )
@@ -246,7 +151,7 @@ class CompiledEngine(Engine):
 
     def _call(self, name: str, /, *arguments: object) -> None:
         """A function of the kernel; tensors are passed by address, None as null."""
-        getattr(self._library, name)(self._here, *map(_passed, arguments))
+        getattr(self._library, name)(self._here, *map(passed, arguments))
 
     def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
         self._show(visits)
@@ -397,14 +302,14 @@ def compiled_outputs(
     assert chain is not None
     library = kernel.library()
     shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
-    stack = PaddedStack.padded(parameters, buffers, _form(setup, shapes))
-    net = _network(setup, chain, shapes, stack)
+    stack = PaddedStack.padded(parameters, buffers, form_in(setup, shapes))
+    net = network_of(setup, chain, shapes, stack)
     sizes = (c_int64 * 3)()
     library.sizes(ctypes.byref(net), sizes)
     space = stack.flat.new_zeros(stack.lanes * sizes[1] + sizes[2])
     order = torch.zeros(stack.lanes, dtype=torch.int64)
     x = x.contiguous()
-    run = _Run(
+    run = Run(
         net=ctypes.pointer(net),
         trials=stack.lanes,
         parameters=stack.flat.data_ptr(),
@@ -416,104 +321,6 @@ def compiled_outputs(
     found = stack.flat.new_empty(stack.lanes, len(x), net.outputs)
     library.predict(ctypes.byref(run), c_int64(len(x)), c_void_p(found.data_ptr()))
     return found
-
-
-def _form(setup: Setup, shapes: Mapping[str, Sequence[int]]) -> Form:
-    assert setup.network.chain is not None
-    heads = [task.name for task in setup.tasks]
-    single = int(setup.dtype == torch.float32)
-    return form_of(setup.network.chain, heads, shapes, kernel.library().vector_length(single))
-
-
-def _network(
-    setup: Setup,
-    chain: Sequence[Layer],
-    shapes: Mapping[str, Sequence[int]],
-    stack: PaddedStack,
-) -> _Network:
-    """The network whose parameters and running statistics lie in `stack`."""
-    form = stack.form
-    masks = list(setup.masks)
-    width = setup.train.features.shape[1]
-    layers = (_Layer * max(1, len(chain)))()
-    for layer, into in zip(chain, layers, strict=False):
-        into.kind, into.biased = KINDS.index(layer.kind), layer.bias
-        into.width_in = width
-        if layer.kind == "linear":
-            width = shapes[f"{layer.name}.weight"][0]
-        into.width_out = width
-        if layer.kind in ("linear", "norm"):
-            into.weight = form.places[f"{layer.name}.weight"].start
-        if layer.bias or layer.kind == "norm":
-            into.bias = form.places[f"{layer.name}.bias"].start
-        if layer.kind == "norm":
-            into.eps, into.momentum = layer.eps, layer.momentum
-            into.mean = stack.buffers[f"{layer.name}.running_mean"].data_ptr()
-            into.variance = stack.buffers[f"{layer.name}.running_var"].data_ptr()
-        if layer.kind == "mask":
-            into.mask = masks.index(f"{layer.name}.mask")
-            assert setup.masks[masks[into.mask]][1][-1] == width
-    tasks = (_Task * len(setup.tasks))()
-    outputs = 0
-    for task, described in zip(setup.tasks, tasks, strict=True):
-        described.kind, described.start, described.width = (
-            TASKS.index(task.kind),
-            outputs,
-            task.width,
-        )
-        outputs += task.width
-    rows = min(setup.work.training.batch_size, setup.train.features.shape[0])
-    dropouts = (_Dropout * max(1, len(masks)))()
-    draws = 0
-    for (p, shape), dropout in zip(setup.masks.values(), dropouts, strict=False):
-        threshold, scale = thinned(p)
-        dropout.start, dropout.width = draws, shape[-1]
-        dropout.threshold, dropout.scale = threshold, scale
-        draws += -(-AHEAD * shape.numel() // 4) * 4
-    return _Network(
-        single=setup.dtype == torch.float32,
-        features=setup.train.features.shape[1],
-        hidden=width,
-        outputs=outputs,
-        tasks=len(tasks),
-        layers=len(chain),
-        rows=rows,
-        parameters=form.size,
-        trunk=form.trunk,
-        head_weight=form.head_weight,
-        head_bias=form.head_bias,
-        masks=len(masks),
-        ahead=AHEAD,
-        draws=draws,
-        layer=layers,
-        task=tasks,
-        dropout=dropouts,
-    )
-
-
-def _optimizer(setup: Setup) -> _Optimizer:
-    training = setup.work.training
-    return _Optimizer(
-        kind=OPTIMIZERS.index(training.optimizer),
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        eps=EPS,
-        decay=training.weight_decay,
-        momentum=training.momentum,
-        clip=training.clip_norm or 0.0,
-    )
-
-
-def _stream(generator: np.random.Generator) -> np.ndarray:
-    """What SFC64 will draw from."""
-    state: Any = generator.bit_generator.state
-    return np.asarray(state["state"]["state"]).view(np.int64)
-
-
-def _passed(argument: Any) -> Any:
-    if isinstance(argument, Tensor):
-        return c_void_p(argument.data_ptr())
-    return c_int64(argument) if isinstance(argument, int) else argument
 
 
 def _put(into: Tensor, slope: Tensor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,8 @@ class NetworkMethod(Method):
     architecture
         Options of that model.
     """
+
+    trains_networks: ClassVar[bool] = True
 
     model: str = "mlp"
     architecture: dict[str, Any] = field(default_factory=dict)

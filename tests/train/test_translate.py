@@ -85,8 +85,8 @@ def test_operations(name, dtype):
 
 
 def test_a_wrong_translation_is_noticed(monkeypatch):
-    wrong = {**translate._TRANSLATIONS, torch.ops.aten.exp: translate._same}
-    monkeypatch.setattr(translate, "_TRANSLATIONS", wrong)
+    wrong = {**translate.TRANSLATIONS, torch.ops.aten.exp: lambda _, values: values}
+    monkeypatch.setattr(translate, "TRANSLATIONS", wrong)
     with pytest.raises(Untranslatable, match="other numbers"):
         native_rule(_Rule("alpha"), 2, {}, torch.float64)
 

@@ -1,7 +1,7 @@
 // Numbers for dropout, as numpy's generator SFC64 draws them (Doty-Humphrey's, in PractRand).
 #pragma once
 
-#include "network.h"
+#include "places.h"
 
 // Four numbers of 16 bits for each word of the stream, for all dropouts and the steps ahead.
 inline void draw(const Network& net, uint64_t* stream, uint16_t* into) {
