@@ -56,6 +56,9 @@ class Step:
 class Weighting:
     """One rule. Subclasses are frozen dataclasses whose fields are the rule's options.
 
+    A rule is a function of its step alone: its memory is the state, its chance the noise. The
+    engine calls it on a stack of trials, on steps that it made up, or translates it.
+
     Override `weights` for a rule that weighs (static, dynamic or by gradients), or `objective`
     for one whose objective is a function of the losses (uncertainty, geometric). Heads always
     take the gradient of their own weighted loss.

@@ -129,6 +129,9 @@ class PaddedStack(Stack):
         kept = {name: tensor.contiguous().clone() for name, tensor in buffers.items()}
         return cls(flat, grad, values, slots, values, slots, kept, (), form)
 
+    def finite(self) -> Tensor:
+        return torch.isfinite(self.flat.sum(1))
+
     def kept(self, index: Tensor, /) -> PaddedStack:
         return PaddedStack.padded(
             {name: tensor[index] for name, tensor in self.parameters.items()},

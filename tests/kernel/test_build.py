@@ -1,6 +1,7 @@
 """The kernel is compiled once, kept, and done without where it cannot be had."""
 
 import ctypes
+import platform
 import stat
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import pytest
 
 from fairbench.errors import StudyError
 from fairbench.kernel import build
+from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.agreement import assert_agrees
+from tests.train.conftest import make_work
 
 
 @pytest.fixture
@@ -118,6 +122,16 @@ def test_without_march(fresh, monkeypatch):
     monkeypatch.setenv("CXX", compiler(fresh, body))
     assert build.trouble() is None
     assert build.library().vector_length(1) in (4, 8, 16)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names instruction sets of x86")
+@pytest.mark.parametrize(("without", "length"), [("avx512f", 8), ("avx", 4)])
+def test_shorter_vectors(fresh, monkeypatch, without, length):
+    """What older processors have gives the same numbers."""
+    monkeypatch.setenv("CXX", f"c++ -mno-{without}")
+    assert build.library().vector_length(1) <= length
+    architecture = {"hidden": (9, 17), "dropout": 0.2, "batch_norm": True}
+    assert_agrees(StaticAlpha(architecture=architecture), make_work((0.5, 4.4), kernel="compiled"))
 
 
 def test_a_cache_that_cannot_be_written(fresh, monkeypatch):
