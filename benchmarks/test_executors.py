@@ -36,7 +36,7 @@ def study(**more) -> Study:
 def work(epochs: int) -> tuple[Shared, list[Job]]:
     resolved = plan(study(training={"epochs": epochs}), load())
     shared = Shared(resolved.datasets, resolved.splits, 0, "cpu")
-    return shared, [_job(resolved, chunk) for chunk in resolved.chunks()]
+    return shared, [_job(resolved, {"auto": "compiled"}, chunk) for chunk in resolved.chunks()]
 
 
 def seconds(executor: str, jobs: int, work: tuple[Shared, list[Job]]) -> float:
@@ -49,7 +49,7 @@ def seconds(executor: str, jobs: int, work: tuple[Shared, list[Job]]) -> float:
     return (at[-1] - at[jobs - 1]) / (len(at) - jobs)
 
 
-@pytest.mark.parametrize("epochs", [12, 120])
+@pytest.mark.parametrize("epochs", [24, 240])
 def test_executors(benchmark, epochs):
     chunks = work(epochs)
 
@@ -120,4 +120,4 @@ def keep(session: Session, resolved, chunk) -> None:
         )
         for _ in chunk.trials
     ]
-    session.keep(Outcome(_job(resolved, chunk), Trained(made, 100), 1.0))
+    session.keep(Outcome(_job(resolved, {"auto": "torch"}, chunk), Trained(made, 100), 1.0))
