@@ -289,7 +289,7 @@ extern "C" void forward(const Run* run, int64_t row, int64_t rows, int64_t taken
 }
 
 extern "C" void backward(const Run* run, int64_t row, int64_t rows, int64_t taken, const void* weights,
-                         const void* trunk_weights, int32_t apart) {
+                         const void* trunk_weights, int64_t apart) {
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
         backward_all<T>(*run, row, rows, taken, static_cast<const T*>(weights),
