@@ -3,6 +3,8 @@
 Each case takes at least 200 steps in float64 and must agree to 1e-9 in units of the target.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,14 @@ def test_learning_rates_per_trial(optimizer):
     usual = StaticAlpha(architecture=SMALL).train(work)
     for own, same in zip(trained.predictions, usual.predictions, strict=True):
         assert np.abs(own.test - same.test).max() > 0.01
+
+
+def test_learning_rates_stay_with_their_trials():
+    """Also when those before them in the stack have stopped."""
+    work = make_work((4.4, 0.5, 3.3, 2.0), lr=0.03, patience=2, seeds=(0, 1))
+    trained = assert_agrees(_OwnRates(architecture=SMALL), work)
+    epochs = [int(prediction.record["epochs"]) for prediction in trained.predictions]
+    assert any(one < other for one, other in pairwise(epochs))
 
 
 @pytest.mark.parametrize("kind", ["binary", "categorical", "continuous"])
