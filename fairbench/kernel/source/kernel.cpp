@@ -96,33 +96,42 @@ void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, T* int
     pass.trunk(x, pass.slopes(1), task.start, task.width, into, t > 0);
 }
 
+// The sums over `size` numbers of the products a·c, a·d, b·c and b·d; with SAME, c is a and d is b.
+template <class T, bool SAME>
+void four_products(int64_t size, const T* a, const T* b, const T* c, const T* d, T* found) {
+    constexpr int PARTS = 4;  // sums side by side, as each waits for the one before
+    Vec<T> parts[4][PARTS] = {};
+    const auto add = [&](int64_t k, int part) {
+        const Vec<T> va = load(a + k), vb = load(b + k);
+        const Vec<T> vc = SAME ? va : load(c + k), vd = SAME ? vb : load(d + k);
+        parts[0][part] += va * vc, parts[1][part] += va * vd, parts[3][part] += vb * vd;
+        if (!SAME) parts[2][part] += vb * vc;
+    };
+    int64_t k = 0;
+    for (; k + PARTS * LANES<T> <= size; k += PARTS * LANES<T>)
+        UNROLL for (int part = 0; part < PARTS; part++) add(k + part * LANES<T>, part);
+    for (; k < size; k += LANES<T>) add(k, 0);
+    UNROLL for (int i = 0; i < 4; i++)
+        found[i] = sum<T>((parts[i][0] + parts[i][1]) + (parts[i][2] + parts[i][3]));
+    if (SAME) found[2] = found[1];
+}
+
 // Inner products (terms, terms) of rows (terms, size), two rows at a time.
 template <class T> void inner_products(int64_t terms, int64_t size, const T* rows, T* found) {
-    const auto put = [&](int64_t s, int64_t t, Vec<T> total) {
-        found[s * terms + t] = found[t * terms + s] = sum<T>(total);
-    };
     for (int64_t s = 0; s < terms; s += 2)
         for (int64_t t = s; t < terms; t += 2) {
-            const bool second = s + 1 < terms, fourth = t + 1 < terms;
-            const T *a = rows + s * size, *b = second ? a + size : a;
-            const T *c = rows + t * size, *d = fourth ? c + size : c;
-            constexpr int PARTS = 4;  // sums side by side, as each waits for the one before
-            Vec<T> ac{}, ad{}, bc{}, bd{}, parts[4][PARTS] = {};
-            const auto add = [&](int64_t k, int part) {
-                const Vec<T> va = load(a + k), vb = load(b + k), vc = load(c + k), vd = load(d + k);
-                parts[0][part] += va * vc, parts[1][part] += va * vd;
-                parts[2][part] += vb * vc, parts[3][part] += vb * vd;
-            };
-            int64_t k = 0;
-            for (; k + PARTS * LANES<T> <= size; k += PARTS * LANES<T>)
-                UNROLL for (int part = 0; part < PARTS; part++) add(k + part * LANES<T>, part);
-            for (; k < size; k += LANES<T>) add(k, 0);
-            UNROLL for (int part = 0; part < PARTS; part++)
-                ac += parts[0][part], ad += parts[1][part], bc += parts[2][part], bd += parts[3][part];
-            put(s, t, ac);
-            if (fourth) put(s, t + 1, ad);
-            if (second && t > s) put(s + 1, t, bc);
-            if (second && fourth) put(s + 1, t + 1, bd);
+            // The last row of an odd number stands for the one that is missing.
+            const int64_t u = std::min(s + 1, terms - 1), v = std::min(t + 1, terms - 1);
+            T four[4];
+            if (s == t)
+                four_products<T, true>(size, rows + s * size, rows + u * size, nullptr, nullptr, four);
+            else
+                four_products<T, false>(size, rows + s * size, rows + u * size, rows + t * size, rows + v * size,
+                                        four);
+            found[s * terms + t] = found[t * terms + s] = four[0];
+            found[s * terms + v] = found[v * terms + s] = four[1];
+            found[u * terms + t] = found[t * terms + u] = four[2];
+            found[u * terms + v] = found[v * terms + u] = four[3];
         }
 }
 
