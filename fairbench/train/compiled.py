@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from ctypes import c_int64, c_void_p
+from ctypes import c_int64
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from fairbench import kernel
 from fairbench.train.batch import Visits
 from fairbench.train.dropout import Draws
-from fairbench.train.engine import Beginning, Engine, has_closed_losses, loss_scales
+from fairbench.train.engine import Adopted, Beginning, Engine, has_closed_losses, loss_scales
 from fairbench.train.layers import Layer
 from fairbench.train.losses import GivenLosses
 from fairbench.train.native import NativeRule, native_rule
@@ -35,13 +35,13 @@ from fairbench.train.structures import (
     passed,
     stream_of,
 )
-from fairbench.train.translate import Untranslatable
+from fairbench.train.translate import UntranslatableError
 
 if TYPE_CHECKING:
     from fairbench.model import Task
     from fairbench.train.setup import Setup
 
-__all__ = ["CompiledEngine", "compiled_outputs", "runs"]
+__all__ = ["CompiledEngine", "runs"]
 
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
@@ -210,7 +210,7 @@ class CompiledEngine(Engine):
     def _set_rate(self, lr: float) -> None:
         torch.mul(self._factors, lr, out=self._rates)
 
-    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Mapping[str, Tensor] | None:
+    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Adopted | None:
         setup, stack = self._setup, self.stack
         if not self._closed:
             return None
@@ -239,19 +239,19 @@ class CompiledEngine(Engine):
         self._weighting.state_size = self._state.shape[1]
         self._weighting.state = self._state.data_ptr()
         self._weighting.tradeoff = self._tradeoff.data_ptr()
-        return found
+        return Adopted(found, self._learn_by_rule)
 
     def _translated(self, own: Mapping[str, int]) -> NativeRule | None:
         weighting = self._setup.weighting
         try:
             return native_rule(weighting, self._setup.terms, own, self._setup.dtype)
-        except Untranslatable as reason:
+        except UntranslatableError as reason:
             name = type(weighting).__qualname__
             self._setup.notes.append(f"{name} is asked by torch at every step: {reason}")
             return None
 
-    def learn_by_rule(
-        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
+    def _learn_by_rule(
+        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int
     ) -> Tensor:
         self._weighting.planned = planned
         nothing = self._tradeoff.new_zeros(self.stack.lanes, self._setup.terms)
@@ -292,35 +292,6 @@ class CompiledEngine(Engine):
         self._tradeoff = self._tradeoff[index]
         self._streams, self._draws = self._streams[index], self._draws[index]
         self._bind()
-
-
-def compiled_outputs(
-    setup: Setup, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], x: Tensor, /
-) -> Tensor:
-    """Outputs (S, n, widths) of all heads for features (n, d), not in training."""
-    chain = setup.network.chain
-    assert chain is not None
-    library = kernel.library()
-    shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
-    stack = PaddedStack.padded(parameters, buffers, form_in(setup, shapes))
-    net = network_of(setup, chain, shapes, stack)
-    sizes = (c_int64 * 3)()
-    library.sizes(ctypes.byref(net), sizes)
-    space = stack.flat.new_zeros(stack.lanes * sizes[1] + sizes[2])
-    order = torch.zeros(stack.lanes, dtype=torch.int64)
-    x = x.contiguous()
-    run = Run(
-        net=ctypes.pointer(net),
-        trials=stack.lanes,
-        parameters=stack.flat.data_ptr(),
-        space=space.data_ptr(),
-        common=space[stack.lanes * sizes[1] :].data_ptr(),
-        features=x.data_ptr(),
-        order=order.data_ptr(),
-    )
-    found = stack.flat.new_empty(stack.lanes, len(x), net.outputs)
-    library.predict(ctypes.byref(run), c_int64(len(x)), c_void_p(found.data_ptr()))
-    return found
 
 
 def _put(into: Tensor, slope: Tensor) -> None:

@@ -8,7 +8,7 @@ a CPU has a compiled kernel.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from fairbench.train.stack import Stack
 if TYPE_CHECKING:
     from fairbench.train.setup import Setup
 
-__all__ = ["Beginning", "Engine", "TorchEngine", "has_closed_losses", "loss_scales"]
+__all__ = ["Adopted", "Beginning", "Engine", "TorchEngine", "has_closed_losses", "loss_scales"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,23 @@ class Beginning:
     tradeoff: Tensor
     factors: Sequence[float]
     masks: Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A weighting's rule in the hands of an engine.
+
+    Attributes
+    ----------
+    state
+        Where its state (S, …) stands, by name.
+    learn
+        Like `Engine.learn_all` with the weights of the rule, in a training of so many steps:
+        from visits, sizes, the learning rate and that number.
+    """
+
+    state: Mapping[str, Tensor]
+    learn: Callable[[Visits, Sequence[int], float, int], Tensor]
 
 
 class Engine(ABC):
@@ -96,19 +113,12 @@ class Engine(ABC):
             start += rows
         return total
 
-    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Mapping[str, Tensor] | None:
+    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Adopted | None:
         """Take over the weighting's rule with its state (S, …) by name and its noise.
 
-        Where that can be, `learn_by_rule` then takes the steps, and what is returned is where the
-        state stands; otherwise None.
+        None where that cannot be. What is returned holds until the stack changes.
         """
         return None
-
-    def learn_by_rule(
-        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
-    ) -> Tensor:
-        """Like `learn_all` with the weights of the rule, in a training of so many steps."""
-        raise NotImplementedError
 
     @abstractmethod
     def keep(self, index: Tensor, /) -> None:

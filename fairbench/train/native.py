@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fairbench import kernel
 from fairbench.train.rules import has_slopes
-from fairbench.train.translate import Sketch, Untranslatable
+from fairbench.train.translate import Sketch, UntranslatableError
 from fairbench.weighting import Step, Weighting
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def native_rule(
 
     Raises
     ------
-    Untranslatable
+    UntranslatableError
         When it stays with torch.
     """
     state: dict[str, tuple[int, Sequence[int]]] = {}
@@ -89,10 +89,10 @@ def native_rule(
         assert address is not None
         rule = NativeRule(address, apart, state, size)
         _check(weighting, terms, rule, function, own, dtype)
-    except Untranslatable:
+    except UntranslatableError:
         raise
     except Exception as error:  # a stranger's rule, on numbers that were made up
-        raise Untranslatable(str(error)) from error
+        raise UntranslatableError(str(error)) from error
     return rule
 
 
@@ -170,7 +170,7 @@ def _source(
     }
     for name, (tensor, _) in places.items():
         if tuple(tensor.shape) != shapes[name]:
-            raise Untranslatable(f"{name} of shape {tuple(tensor.shape)}, not {shapes[name]}")
+            raise UntranslatableError(f"{name} of shape {tuple(tensor.shape)}, not {shapes[name]}")
     ends = [
         f"{name.split()[0]}[{start + i}] = {value};"
         for name, (tensor, start) in places.items()
@@ -259,7 +259,7 @@ def _check(
             scale = float(finite.max()) if finite.numel() else 0.0
             small = 1e-2 * tolerance * scale + noise
             if not torch.allclose(found, right, rtol=tolerance, atol=small, equal_nan=True):
-                raise Untranslatable("its translation gives other numbers")
+                raise UntranslatableError("its translation gives other numbers")
 
 
 def _given(progress: Tensor | None) -> Tensor:

@@ -16,7 +16,7 @@ __all__ = [
     "TRANSLATIONS",
     "VIEWS_IN_PLACE",
     "WHERE",
-    "Untranslatable",
+    "UntranslatableError",
     "Values",
     "axes_of",
 ]
@@ -27,7 +27,7 @@ Values = np.ndarray
 aten = torch.ops.aten
 
 
-class Untranslatable(Exception):  # noqa: N818  (no fault of anybody's)
+class UntranslatableError(Exception):
     """Why a rule stays with torch."""
 
 
@@ -146,7 +146,7 @@ def _norm(
     sketch: Sketch, values: Values, order: float = 2, dims: Any = None, keepdim: bool = False
 ) -> Values:
     if order != 2:
-        raise Untranslatable(f"a norm of order {order}")
+        raise UntranslatableError(f"a norm of order {order}")
     squares = sketch.each("{0} * {0}", values)
     return sketch.each("std::sqrt({0})", _sum(sketch, squares, dims, keepdim))
 
@@ -196,7 +196,7 @@ def _copied(sketch: Sketch, values: Values, *, dtype: Any = None) -> Values:
 
 def _diag_embed(sketch: Sketch, values: Values, *dims: int) -> Values:
     if dims not in ((), (0, -2, -1)):
-        raise Untranslatable("a diagonal elsewhere")
+        raise UntranslatableError("a diagonal elsewhere")
     found = _filled(sketch, (*values.shape, values.shape[-1]), 0.0)
     for i in range(values.shape[-1]):
         found[..., i, i] = values[..., i]

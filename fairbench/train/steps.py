@@ -73,9 +73,8 @@ class Steps:
 
     def _begin_rule(self, state: Mapping[str, Tensor]) -> None:
         """Leave the weighting's rule to the engine where it can have it."""
-        adopted = None if self._is_constant else self._engine.adopt(state, self._noise)
-        self._by_rule = adopted is not None
-        self._state = dict(state if adopted is None else adopted)
+        self._adopted = None if self._is_constant else self._engine.adopt(state, self._noise)
+        self._state = dict(state if self._adopted is None else self._adopted.state)
 
     @property
     def stack(self) -> Stack:
@@ -100,8 +99,8 @@ class Steps:
             losses = torch.ones(self.stack.lanes, self._setup.terms).to(self._tradeoff)
             weights, _ = self._rules.weights(self._fields(losses, {}, before / planned))
             return self._engine.learn_all(visits, sizes, weights, lr) / sum(sizes)
-        if self._by_rule:
-            return self._engine.learn_by_rule(visits, sizes, lr, planned) / sum(sizes)
+        if self._adopted is not None:
+            return self._adopted.learn(visits, sizes, lr, planned) / sum(sizes)
         total = torch.zeros(self.stack.lanes, self._setup.terms).to(self._tradeoff)
         start = 0
         for number, rows in enumerate(sizes, before):
@@ -115,7 +114,7 @@ class Steps:
         """Tell the weighting the mean losses (S, T) of an epoch."""
         with torch.no_grad():
             after = self._rules.epoch_end(losses, self._state)
-            if not self._by_rule:
+            if self._adopted is None:
                 self._state = after
                 return
             for name, tensor in self._state.items():  # which the engine reads

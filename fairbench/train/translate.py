@@ -3,7 +3,7 @@
 The rule is called once while every operation on its inputs is written down: a tensor of a rule is
 so small that each of its numbers becomes a variable of its own, views become a choice of
 variables, and a sum becomes a line of additions. What has no translation, or asks for a number in
-Python, raises `Untranslatable`, and the rule stays with torch.
+Python, raises `UntranslatableError`, and the rule stays with torch.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from fairbench.train.operations import (
     TRANSLATIONS,
     VIEWS_IN_PLACE,
     WHERE,
-    Untranslatable,
+    UntranslatableError,
     Values,
     axes_of,
 )
 
-__all__ = ["Sketch", "Untranslatable"]
+__all__ = ["Sketch", "UntranslatableError"]
 
 MOST_LINES = 5_000
 """Beyond these a compiler takes longer than it saves."""
@@ -89,7 +89,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def emit(self, expression: str, /) -> str:
         """A name for the value of `expression`."""
         if len(self.lines) >= MOST_LINES:
-            raise Untranslatable(f"it takes more than {MOST_LINES} lines")
+            raise UntranslatableError(f"it takes more than {MOST_LINES} lines")
         name = f"v{len(self.lines)}"
         self.lines.append(f"const auto {name} = {expression};")
         return name
@@ -99,7 +99,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if isinstance(number, bool):
             return "true" if number else "false"
         if not isinstance(number, (int, float)):
-            raise Untranslatable(f"a {type(number).__name__} among the numbers")
+            raise UntranslatableError(f"a {type(number).__name__} among the numbers")
         if math.isnan(number):
             return "NOT_A_NUMBER"
         if math.isinf(number):
@@ -116,9 +116,9 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         packet = func.overloadpacket
         written = func._schema.is_mutable and packet not in VIEWS_IN_PLACE
         if packet not in TRANSLATIONS or written:
-            raise Untranslatable(f"{func} has no translation")
+            raise UntranslatableError(f"{func} has no translation")
         if packet not in FOR_BOOLEANS and all(t.dtype == torch.bool for t in inputs):
-            raise Untranslatable(f"{func} of truth values")
+            raise UntranslatableError(f"{func} of truth values")
         precise = any(t.dtype == torch.float64 for t in inputs)
         self._number = "double" if precise else "float"
         read, named = pytree.tree_map(self._as_values, (args, kwargs))
@@ -126,7 +126,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         try:
             values = TRANSLATIONS[packet](self, *read, **named)
         except (TypeError, ValueError, IndexError) as error:  # called as no translation knows
-            raise Untranslatable(f"{func}: {error}") from error
+            raise UntranslatableError(f"{func}: {error}") from error
         shadowed, given = pytree.tree_map(self._shadow, (args, kwargs))
         result = func(*shadowed, **given)
         if func._schema.is_mutable:  # only its shape is
@@ -148,9 +148,9 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         Whoever wants to read them fails.
         """
         if shadow.dtype not in (torch.float32, torch.float64, torch.bool):
-            raise Untranslatable(f"numbers of type {shadow.dtype}")
+            raise UntranslatableError(f"numbers of type {shadow.dtype}")
         if values.shape != shadow.shape:
-            raise Untranslatable(f"shape {values.shape} in place of {tuple(shadow.shape)}")
+            raise UntranslatableError(f"shape {values.shape} in place of {tuple(shadow.shape)}")
         if tensor is None:
             tensor = torch.empty_like(shadow, device="meta")
         self._seen[id(tensor)] = _Seen(tensor, shadow, values)

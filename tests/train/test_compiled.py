@@ -35,7 +35,9 @@ class _Module(nn.Module):
 
 
 class _Trunk(NetworkMethod):
-    """Any trunk behind seven features, with a head of its own."""
+    """A chain of layers behind seven features, with a linear head."""
+
+    layers = ()
 
     def tasks(self, dataset):
         return target_tasks(dataset)
@@ -44,18 +46,12 @@ class _Trunk(NetworkMethod):
         return Weighting()
 
     def build(self, fold, tasks):
-        return _Module(self.trunk(), [task.name for task in tasks])
-
-    def trunk(self):
-        raise NotImplementedError
+        trunk = nn.Sequential(*(layer() for layer in self.layers))
+        return _Module(trunk, [task.name for task in tasks])
 
 
 def trunk(*layers):
-    class Made(_Trunk):
-        def trunk(self):
-            return nn.Sequential(*(layer() for layer in layers))
-
-    return Made()
+    return type("Made", (_Trunk,), {"layers": layers})()
 
 
 L, R, T, S, D = nn.Linear, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Dropout
@@ -147,10 +143,10 @@ def test_a_rule_in_the_kernel_is_the_rule_of_torch(method, monkeypatch):
     method = method(architecture=SMALL)
     values = (None,) if method.tradeoff is None else VALUES
     work = make_work(values, kernel="compiled")
-    assert begun(method, work).steps._by_rule
+    assert begun(method, work).steps._adopted
     inside = method.train(work).predictions
     monkeypatch.setattr(CompiledEngine, "adopt", lambda *_: None)
-    assert not begun(method, work).steps._by_rule
+    assert not begun(method, work).steps._adopted
     for one, other in zip(inside, method.train(work).predictions, strict=True):
         np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
 

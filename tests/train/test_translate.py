@@ -9,7 +9,7 @@ import torch
 from fairbench import plugins
 from fairbench.train import native, translate
 from fairbench.train.native import native_rule
-from fairbench.train.translate import Untranslatable
+from fairbench.train.translate import UntranslatableError
 from fairbench.weighting import Weighting
 from fairbench_baselines.weighted import _Weighted as Weighted
 from tests.train.agreement import SMALL, VALUES, assert_agrees
@@ -36,7 +36,7 @@ def test_every_built_in_rule(component, tasks, dtype):
     weighting = component.build(options)
     own = {name: 16 * i for i, name in enumerate(weighting.initial_parameters(tasks), 1)}
     if (component.name, tasks) in WITH_TORCH:
-        with pytest.raises(Untranslatable, match="argmin"):
+        with pytest.raises(UntranslatableError, match="argmin"):
             native_rule(weighting, tasks, own, dtype)
     else:
         assert native_rule(weighting, tasks, own, dtype).address
@@ -91,7 +91,7 @@ def test_operations(name, dtype):
 def test_a_wrong_translation_is_noticed(monkeypatch):
     wrong = {**translate.TRANSLATIONS, torch.ops.aten.exp: lambda _, values: values}
     monkeypatch.setattr(translate, "TRANSLATIONS", wrong)
-    with pytest.raises(Untranslatable, match="other numbers"):
+    with pytest.raises(UntranslatableError, match="other numbers"):
         native_rule(_Rule("alpha"), 2, {}, torch.float64)
 
 
@@ -108,7 +108,7 @@ def test_what_differs_at_later_steps_is_noticed(monkeypatch):
 
     original = translate.Sketch.values
     monkeypatch.setattr(translate.Sketch, "values", ends)
-    with pytest.raises(Untranslatable, match="other numbers"):
+    with pytest.raises(UntranslatableError, match="other numbers"):
         native_rule(Drifting(), 2, {}, torch.float64)
 
 
@@ -278,11 +278,11 @@ def test_a_rule_that_is_asked_by_torch_is_translated_once(monkeypatch):
 
 
 def _refuse():
-    raise Untranslatable("for once")
+    raise UntranslatableError("for once")
 
 
 def test_a_long_rule_is_not_worth_its_compilation():
-    with pytest.raises(Untranslatable, match="more than 5000 lines"):
+    with pytest.raises(UntranslatableError, match="more than 5000 lines"):
         native_rule(_Rule("matrices"), 24, {}, torch.float32)
 
 
@@ -295,7 +295,7 @@ TRUTHS = {
 @pytest.mark.parametrize("name", TRUTHS)
 def test_what_means_something_else_in_cpp(name, monkeypatch):
     monkeypatch.setitem(RULES, name, TRUTHS[name])
-    with pytest.raises(Untranslatable):
+    with pytest.raises(UntranslatableError):
         native_rule(_Rule(name), 2, {}, torch.float64)
 
 
@@ -318,7 +318,7 @@ def test_edges_of_operations(name, dtype, monkeypatch):
 
 
 def test_a_rule_that_fails_on_made_up_numbers_stays_with_torch():
-    with pytest.raises(Untranslatable, match="one trial only"):
+    with pytest.raises(UntranslatableError, match="one trial only"):
         native_rule(_Refusing(), 2, {}, torch.float32)
 
 
