@@ -16,11 +16,9 @@ template <class T>
 using Rule = void (*)(const T* losses, const T* gramian, T tradeoff, T progress, const T* noise,
                       const T* parameters, T* gradients, T* state, T* weights, T* trunk_weights);
 
-enum Needs : int32_t { LOSSES, GRAMIAN };
-
 struct Weighting {
     void* rule;                 // null for weights that stay
-    int32_t needs, apart;       // `apart`: the trunk's weights are other than the heads'
+    int32_t by_gramian, apart;  // whether it asks for one, and has other weights for the trunk
     int64_t state_size;
     void *state, *tradeoff;     // (trials, state_size), (trials)
     const void* noise;          // (steps, trials, tasks), null for none
@@ -220,7 +218,7 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             pass.forward(x);
             of_losses.evaluate(of.table(i, row), run.table_width, scales, losses);
             if (rule.rule) {
-                if (rule.needs == GRAMIAN) {
+                if (rule.by_gramian) {
                     for (int64_t t = 0; t < tasks; t++)
                         of_task(pass, x, scales, t, rows + t * size - of.net.trunk);
                     inner_products<T>(tasks, size, rows, gramian);
@@ -234,7 +232,7 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             }
             of_losses.pull(now, scales, pass.slopes());
             pass.heads(x, pass.slopes(), gradient);
-            if (rule.rule && rule.needs == GRAMIAN) {
+            if (rule.rule && rule.by_gramian) {
                 of.update(i, taken + step, tasks, rows, now);
             } else {
                 if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
