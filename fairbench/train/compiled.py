@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CompiledEngine", "runs"]
 
+OF_TASKS = 4
+"""Parameters, gradients and two moments lie before the tasks' gradients in a trial's numbers."""
+
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
 
@@ -79,8 +82,8 @@ class CompiledEngine(Engine):
         self._library = kernel.library()
         self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
         form = form_in(setup, self._shapes)
-        self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form)
-        self._moments = self.stack.flat.new_zeros(2, *self.stack.flat.shape)
+        kinds = OF_TASKS + (setup.terms if setup.weighting.needs == "gramian" else 0)
+        self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form, kinds)
         self._noise: Draws | None = None
         self._bind()
 
@@ -93,9 +96,7 @@ class CompiledEngine(Engine):
         self._across, own, common = sizes
         outputs = self._net.outputs
         self._space = stack.flat.new_zeros(lanes, own)
-        # Behind it, the gradients that a rule compares.
-        trunk = self._net.parameters - self._net.trunk
-        self._common = stack.flat.new_zeros(common + setup.terms * trunk)
+        self._common = stack.flat.new_zeros(common)
 
         def at_outputs(number: int) -> Tensor:
             """The kernel's matrices (S, outputs, batch) at the outputs, as (S, batch, outputs)."""
@@ -104,7 +105,7 @@ class CompiledEngine(Engine):
             return self._space.as_strided(shape, strides, place)
 
         self._outputs, self._slopes = at_outputs(0), [at_outputs(2), at_outputs(3)]
-        self._each = self._rows = self._gramian = stack.flat.new_zeros(0)
+        self._each = self._gramian = stack.flat.new_zeros(0)
         self._order = torch.zeros(lanes, dtype=torch.int64)
         self._rates = self._factors.clone()
         self._closed = has_closed_losses(setup.method)
@@ -122,10 +123,9 @@ class CompiledEngine(Engine):
             net=ctypes.pointer(self._net),
             optimizer=ctypes.pointer(self._optimizer),
             trials=lanes,
-            parameters=stack.flat.data_ptr(),
-            gradients=stack.grad.data_ptr(),
-            first=self._moments[0].data_ptr(),
-            second=self._moments[1].data_ptr(),
+            kinds=stack.numbers.shape[1],
+            stride=stack.numbers.shape[2],
+            numbers=stack.numbers.data_ptr(),
             space=self._space.data_ptr(),
             common=self._common.data_ptr(),
             order=self._order.data_ptr(),
@@ -167,8 +167,6 @@ class CompiledEngine(Engine):
     def gramian(self) -> Tensor:
         lanes, terms = self.stack.lanes, self._setup.terms
         if not self._gramian.numel():
-            size = self._net.parameters - self._net.trunk
-            self._rows = self.stack.flat.new_empty(lanes, terms, size)
             self._gramian = self.stack.flat.new_empty(lanes, terms, terms)
             shape = (lanes, terms, self._net.outputs, self._across)
             self._each = self.stack.flat.new_zeros(0 if self._closed else shape)
@@ -176,7 +174,7 @@ class CompiledEngine(Engine):
             for term, slope in enumerate(self._losses.each()):
                 _put(self._each[:, term].mT, slope)
         each = None if self._closed else self._each
-        self._call("gradients", *self._batch, terms, each, self._rows, self._gramian)
+        self._call("compare", *self._batch, terms, each, self._gramian)
         return self._gramian.clone()
 
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
@@ -186,7 +184,7 @@ class CompiledEngine(Engine):
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         handed = self._handed(weights, 0)
         combination = self._fitting(weights)
-        self._step("combine", lr, self._setup.terms, handed, combination, self._rows)
+        self._step("combine", lr, self._setup.terms, handed, combination)
 
     def _fitting(self, weights: Tensor) -> Tensor:
         """Weights (S, T) as they lie in memory for the kernel."""
@@ -287,7 +285,6 @@ class CompiledEngine(Engine):
 
     def keep(self, index: Tensor, /) -> None:
         self.stack = self.stack.kept(index)
-        self._moments = self._moments[:, index].contiguous()
         self._factors = self._factors[index]
         self._tradeoff = self._tradeoff[index]
         self._streams, self._draws = self._streams[index], self._draws[index]

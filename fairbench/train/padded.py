@@ -2,12 +2,17 @@
 
 A weight lies as (in, out) with rows padded to whole vectors; the heads' weights lie one below the
 other as (outputs, hidden). Padding is zero and stays so.
+
+Behind a trial's parameters lie, each in the same form, its gradient, two moments and what else the
+kernel keeps of that size. A processor that writes one of them and then reads another waits where
+both addresses end in the same 12 bits, as it compares no more than those at first; so they lie
+apart from one another by that measure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 
 import torch
@@ -99,42 +104,94 @@ def form_of(
     return Form(places, head_weight, head_bias, trunk, room.size)
 
 
+LINE = 64
+"""Bytes that a processor fetches at once."""
+
+ALIKE = 4096
+"""Bytes after which addresses look alike."""
+
+NEAR = 512
+"""Bytes that are under way at once: about how far reading runs ahead of writing."""
+
+
+def apart(size: int, kinds: int, item: int, /) -> int:
+    """How many numbers of `item` bytes lie from one of a trial's `kinds` to the next.
+
+    At least `size`, and no two of them begin within `NEAR` bytes of one another modulo `ALIKE`,
+    or nearer than that where they are many.
+    """
+    near = min(NEAR, ALIKE // kinds // LINE * LINE)
+
+    def clash(stride: int) -> bool:
+        return any(min(k * stride % ALIKE, -k * stride % ALIKE) < near for k in range(1, kinds))
+
+    stride = -(-size * item // LINE) * LINE
+    while clash(stride):
+        stride += LINE
+    return stride // item
+
+
 @dataclass
 class PaddedStack(Stack):
-    """A stack of that form; `flat` and `grad` are (S, size), and every parameter is a block."""
+    """A stack of that form.
 
-    form: Form = field(default_factory=lambda: Form({}, 0, 0, 0, 0))
+    Attributes
+    ----------
+    numbers : (S, kinds, stride)
+        Parameters, gradients, and what else there is of their size. `flat` and `grad` are views
+        (S, size) of the first two, and every parameter is a block.
+    """
+
+    form: Form
+    numbers: Tensor
 
     @classmethod
     def padded(
-        cls, parameters: Mapping[str, Tensor], buffers: Mapping[str, Tensor], form: Form, /
+        cls,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        form: Form,
+        /,
+        kinds: int = 2,
     ) -> PaddedStack:
-        """Lay `parameters` (S, …) out; `buffers` are copied."""
+        """Lay `parameters` (S, …) out, and zeros for the other kinds; `buffers` are copied."""
         example = next(iter(parameters.values()))
-        flat = example.new_zeros(example.shape[0], form.size)
-        grad = torch.zeros_like(flat)
+        stride = apart(form.size, kinds, example.element_size())
+        numbers = example.new_zeros(example.shape[0], kinds, stride)
+        shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
+        kept = {name: tensor.contiguous().clone() for name, tensor in buffers.items()}
+        stack = cls._over(numbers, shapes, kept, form)
+        for name, value in stack.parameters.items():
+            value.copy_(parameters[name].detach())
+        return stack
+
+    @classmethod
+    def _over(
+        cls,
+        numbers: Tensor,
+        shapes: Mapping[str, Sequence[int]],
+        buffers: dict[str, Tensor],
+        form: Form,
+    ) -> PaddedStack:
+        lanes, kinds, stride = numbers.shape
         values, slots = (
             {
-                name: whole.as_strided(
-                    (whole.shape[0], *parameters[name].shape[1:]),
-                    (form.size, *place.strides),
-                    place.start,
+                name: numbers.as_strided(
+                    (lanes, *shapes[name]),
+                    (kinds * stride, *place.strides),
+                    kind * stride + place.start,
                 )
                 for name, place in form.places.items()
             }
-            for whole in (flat, grad)
+            for kind in (0, 1)
         )
-        for name, value in values.items():
-            value.copy_(parameters[name].detach())
-        kept = {name: tensor.contiguous().clone() for name, tensor in buffers.items()}
-        return cls(flat, grad, values, slots, values, slots, kept, (), form)
+        flat, grad = numbers[:, 0, : form.size], numbers[:, 1, : form.size]
+        return cls(flat, grad, values, slots, values, slots, buffers, (), form, numbers)
 
     def finite(self) -> Tensor:
         return torch.isfinite(self.flat.sum(1))
 
     def kept(self, index: Tensor, /) -> PaddedStack:
-        return PaddedStack.padded(
-            {name: tensor[index] for name, tensor in self.parameters.items()},
-            {name: tensor[index] for name, tensor in self.buffers.items()},
-            self.form,
-        )
+        shapes = {name: tensor.shape[1:] for name, tensor in self.parameters.items()}
+        buffers = {name: tensor[index] for name, tensor in self.buffers.items()}
+        return self._over(self.numbers[index], shapes, buffers, self.form)

@@ -64,7 +64,9 @@ def _by_kernel(
     run = Run(
         net=ctypes.pointer(net),
         trials=stack.lanes,
-        parameters=stack.flat.data_ptr(),
+        kinds=stack.numbers.shape[1],
+        stride=stack.numbers.shape[2],
+        numbers=stack.numbers.data_ptr(),
         space=space.data_ptr(),
         common=space[stack.lanes * sizes[1] :].data_ptr(),
         features=x.data_ptr(),

@@ -38,6 +38,11 @@ extern "C" void multiply(int64_t rows, int64_t inner, int64_t width, const T* a,
     else product<T, false>(rows, inner, width, a, step, b, width, finish, c, width);
 }}
 
+extern "C" void multiply_vectors(int64_t rows, int64_t width, const T* a, const T* b,
+                                 const T* gate, T* sums, T* c) {{
+    outer_product<T>(rows, width, a, b, {{nullptr, false, gate, sums}}, c);
+}}
+
 extern "C" void turn(int64_t rows, int64_t columns, const T* from, T* to) {{
     transpose<T>(rows, columns, from, columns, to, padded<T>(rows));
 }}
@@ -109,7 +114,7 @@ def test_far_out(compiled):
 
 @given(
     rows=st.integers(1, 40),
-    inner=st.integers(0, 40),
+    inner=st.integers(1, 40),
     width=st.integers(1, 150),
     turned=st.booleans(),
     cut=st.booleans(),
@@ -146,6 +151,24 @@ def test_products(compiled, rows, inner, width, turned, cut, biased, gated, summ
     expected = expected * (gate > 0) if gated else expected
     close = {"atol": 1000 * np.finfo(dtype).eps}
     np.testing.assert_allclose(c[:rows], expected, **close)
+    np.testing.assert_allclose(sums, 1 + expected.sum(0) if summed else 1, **close)
+    assert (c[rows] == 7).all()
+
+
+@given(rows=st.integers(1, 40), width=st.integers(1, 90), gated=st.booleans(), summed=st.booleans())
+def test_outer_products(compiled, rows, width, gated, summed):
+    library, dtype = compiled
+    random = np.random.default_rng(rows)
+    width = library.width_of(*sizes(width))
+    a, b = (random.standard_normal(n).astype(dtype) for n in (rows, width))
+    gate = random.standard_normal((rows, width)).astype(dtype)
+    c = np.full((rows + 1, width), 7, dtype=dtype)
+    sums = np.ones(width, dtype=dtype)
+    given = [at(gate) if gated else None, at(sums) if summed else None]
+    library.multiply_vectors(*sizes(rows, width), at(a), at(b), *given, at(c))
+    expected = np.outer(a, b) * (gate > 0 if gated else 1)
+    np.testing.assert_array_equal(c[:rows], expected)
+    close = {"atol": 100 * np.finfo(dtype).eps}
     np.testing.assert_allclose(sums, 1 + expected.sum(0) if summed else 1, **close)
     assert (c[rows] == 7).all()
 

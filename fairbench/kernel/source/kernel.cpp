@@ -28,11 +28,15 @@ struct Weighting {
 
 constexpr int64_t MOST_TASKS = 64;
 
+// What lies in a trial's numbers, one behind the other: behind the moments of the optimiser come
+// the gradients of its tasks, where a rule compares them.
+enum Numbers : int64_t { PARAMETERS, GRADIENT, FIRST, SECOND, OF_TASKS };
+
 struct Run {
     const Network* net;
     const Optimizer* optimizer;
-    int64_t trials;
-    void *parameters, *gradients, *first, *second;  // (trials, parameters)
+    int64_t trials, kinds, stride;
+    void* numbers;                                  // (trials, kinds, stride)
     void *space, *common;
     const void *features, *table;                   // all rows in their orders, one below the other
     int64_t table_width;
@@ -45,54 +49,6 @@ struct Run {
 };
 
 namespace {
-
-template <class T> struct Trial {
-    const Run& run;
-    const Network& net;
-    Places<T> at;
-    T* moved(void* base, int64_t trial) const { return static_cast<T*>(base) + trial * net.parameters; }
-
-    explicit Trial(const Run& run) : run(run), net(*run.net), at(*run.net) {}
-
-    // A step after `taken` others, over so many rows.
-    Pass<T> pass(int64_t trial, int64_t rows, int64_t taken) const {
-        T* own = static_cast<T*>(run.space) + trial * at.own(net);
-        return {net, at, trial, rows, run.draws + trial * net.draws, taken % net.ahead, true,
-                moved(run.parameters, trial), own, static_cast<T*>(run.common)};
-    }
-    // The same, about to go forward: draws numbers where none are left.
-    Pass<T> begin(int64_t trial, int64_t rows, int64_t taken) const {
-        if (net.masks && taken % net.ahead == 0)
-            draw(net, run.streams + 4 * trial, run.draws + trial * net.draws);
-        return pass(trial, rows, taken);
-    }
-    const T* features(int64_t trial, int64_t row) const {
-        return static_cast<const T*>(run.features) + (run.order[trial] + row) * net.features;
-    }
-    const T* table(int64_t trial, int64_t row) const {
-        return static_cast<const T*>(run.table) + (run.order[trial] + row) * run.table_width;
-    }
-    const T* scales(int64_t trial) const {
-        return run.scales ? static_cast<const T*>(run.scales) + trial * net.tasks : nullptr;
-    }
-    T* gradient(int64_t trial) const { return moved(run.gradients, trial); }
-
-    // Where there are rows (tasks, trunk), the trunk's gradient is their sum with `shares`.
-    void update(int64_t trial, int64_t taken, int64_t terms = 0, const T* rows = nullptr,
-                const T* shares = nullptr) const {
-        ::update<T>(*run.optimizer, run.rates[trial], taken, {net.parameters, net.trunk, terms, rows, shares},
-                    moved(run.parameters, trial), gradient(trial), moved(run.first, trial),
-                    moved(run.second, trial));
-    }
-};
-
-// The gradient of the loss of task `t` in the trunk; tasks come in order.
-template <class T>
-void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, T* into) {
-    const Task& task = pass.net.task[t];
-    Losses<T>{pass}.pull(t, 1, scales, pass.slopes(1));
-    pass.trunk(x, pass.slopes(1), task.start, task.width, into, t > 0);
-}
 
 // The sums over `size` numbers of the products a·c, a·d, b·c and b·d; with SAME, c is a and d is b.
 template <class T, bool SAME>
@@ -114,23 +70,77 @@ void four_products(int64_t size, const T* a, const T* b, const T* c, const T* d,
     if (SAME) found[2] = found[1];
 }
 
-// Inner products (terms, terms) of rows (terms, size), two rows at a time.
-template <class T> void inner_products(int64_t terms, int64_t size, const T* rows, T* found) {
+// Inner products (terms, terms) of rows of so many numbers, two rows at a time.
+template <class T> void inner_products(int64_t terms, int64_t size, int64_t stride, const T* rows, T* found) {
     for (int64_t s = 0; s < terms; s += 2)
         for (int64_t t = s; t < terms; t += 2) {
             // The last row of an odd number stands for the one that is missing.
             const int64_t u = std::min(s + 1, terms - 1), v = std::min(t + 1, terms - 1);
             T four[4];
             if (s == t)
-                four_products<T, true>(size, rows + s * size, rows + u * size, nullptr, nullptr, four);
+                four_products<T, true>(size, rows + s * stride, rows + u * stride, nullptr, nullptr, four);
             else
-                four_products<T, false>(size, rows + s * size, rows + u * size, rows + t * size, rows + v * size,
-                                        four);
+                four_products<T, false>(size, rows + s * stride, rows + u * stride, rows + t * stride,
+                                        rows + v * stride, four);
             found[s * terms + t] = found[t * terms + s] = four[0];
             found[s * terms + v] = found[v * terms + s] = four[1];
             found[u * terms + t] = found[t * terms + u] = four[2];
             found[u * terms + v] = found[v * terms + u] = four[3];
         }
+}
+
+template <class T> struct Trial {
+    const Run& run;
+    const Network& net;
+    Places<T> at;
+    T* numbers(int64_t trial, int64_t kind) const {
+        return static_cast<T*>(run.numbers) + (trial * run.kinds + kind) * run.stride;
+    }
+
+    explicit Trial(const Run& run) : run(run), net(*run.net), at(*run.net) {}
+
+    // A step after `taken` others, over so many rows.
+    Pass<T> pass(int64_t trial, int64_t rows, int64_t taken) const {
+        T* own = static_cast<T*>(run.space) + trial * at.own(net);
+        return {net, at, trial, rows, run.draws + trial * net.draws, taken % net.ahead, true,
+                numbers(trial, PARAMETERS), own, static_cast<T*>(run.common)};
+    }
+    // The same, about to go forward: draws numbers where none are left.
+    Pass<T> begin(int64_t trial, int64_t rows, int64_t taken) const {
+        if (net.masks && taken % net.ahead == 0)
+            draw(net, run.streams + 4 * trial, run.draws + trial * net.draws);
+        return pass(trial, rows, taken);
+    }
+    const T* features(int64_t trial, int64_t row) const {
+        return static_cast<const T*>(run.features) + (run.order[trial] + row) * net.features;
+    }
+    const T* table(int64_t trial, int64_t row) const {
+        return static_cast<const T*>(run.table) + (run.order[trial] + row) * run.table_width;
+    }
+    const T* scales(int64_t trial) const {
+        return run.scales ? static_cast<const T*>(run.scales) + trial * net.tasks : nullptr;
+    }
+    T* gradient(int64_t trial) const { return numbers(trial, GRADIENT); }
+    T* of_tasks(int64_t trial) const { return numbers(trial, OF_TASKS); }
+
+    // Inner products (terms, terms) of the tasks' gradients in the trunk.
+    void compare(int64_t trial, int64_t terms, T* found) const {
+        inner_products<T>(terms, net.parameters - net.trunk, run.stride, of_tasks(trial) + net.trunk, found);
+    }
+    // With `shares`, the trunk's gradient is the sum of so many tasks' with them.
+    void update(int64_t trial, int64_t taken, int64_t terms = 0, const T* shares = nullptr) const {
+        ::update<T>(*run.optimizer, run.rates[trial], taken,
+                    {net.parameters, net.trunk, terms, run.stride, of_tasks(trial), shares},
+                    numbers(trial, PARAMETERS), gradient(trial), numbers(trial, FIRST), numbers(trial, SECOND));
+    }
+};
+
+// The gradient of the loss of task `t` in the trunk; tasks come in order.
+template <class T>
+void of_task(const Pass<T>& pass, const T* x, const T* scales, int64_t t, T* into) {
+    const Task& task = pass.net.task[t];
+    Losses<T>{pass}.pull(t, 1, scales, pass.slopes(1));
+    pass.trunk(x, pass.slopes(1), task.start, task.width, into, t > 0);
 }
 
 template <class T> void forward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, T* losses) {
@@ -161,18 +171,16 @@ void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, cons
     }
 }
 
-// Each task's gradient in the trunk, (trials, terms, trunk), and their inner products; `at` holds
-// those (trials, terms, outputs, batch) at the outputs, or is null for the closed losses.
+// The inner products (trials, terms, terms) of the tasks' gradients in the trunk; `at` holds those
+// (trials, terms, outputs, batch) at the outputs, or is null for the closed losses.
 template <class T>
-void rows_of(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const T* at, T* found,
-             T* gramian) {
+void compare_all(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const T* at,
+                 T* gramian) {
     const Trial<T> of(run);
-    const int64_t size = of.net.parameters - of.net.trunk;
     for (int64_t i = 0; i < run.trials; i++) {
         const Pass<T> pass = of.pass(i, rows, taken);
-        T* own = found + i * terms * size;
         for (int64_t t = 0; t < terms; t++) {
-            T* into = own + t * size - of.net.trunk;
+            T* into = of.of_tasks(i) + t * run.stride;
             if (at) {
                 const T* slope = at + (i * terms + t) * of.net.outputs * pass.across();
                 pass.trunk(of.features(i, row), slope, 0, of.net.outputs, into, t > 0);
@@ -180,21 +188,20 @@ void rows_of(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t t
                 of_task(pass, of.features(i, row), of.scales(i), t, into);
             }
         }
-        inner_products<T>(terms, size, own, gramian + i * terms * terms);
+        of.compare(i, terms, gramian + i * terms * terms);
     }
 }
 
-// The heads' gradients as in `backward`; the trunk's are its rows' sum with `combination`.
+// The heads' gradients as in `backward`; the trunk's are the sum of its tasks' with `combination`.
 template <class T>
 void combine_all(const Run& run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const T* weights,
-                 const T* combination, const T* found) {
+                 const T* combination) {
     const Trial<T> of(run);
-    const int64_t size = of.net.parameters - of.net.trunk;
     for (int64_t i = 0; i < run.trials; i++) {
         const Pass<T> pass = of.pass(i, rows, taken);
         if (weights) Losses<T>{pass}.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         pass.heads(of.features(i, row), pass.slopes(), of.gradient(i));
-        of.update(i, taken, terms, found + i * terms * size, combination + i * terms);
+        of.update(i, taken, terms, combination + i * terms);
     }
 }
 
@@ -205,9 +212,8 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
                T* totals) {
     const Trial<T> of(run);
     const Weighting& rule = *run.weighting;
-    const int64_t tasks = of.net.tasks, size = of.net.parameters - of.net.trunk;
+    const int64_t tasks = of.net.tasks;
     T losses[MOST_TASKS], shares[MOST_TASKS], trunk_shares[MOST_TASKS], gramian[MOST_TASKS * MOST_TASKS];
-    T* rows = static_cast<T*>(run.common) + of.at.scratch;
     for (int64_t i = 0; i < run.trials; i++) {
         T *gradient = of.gradient(i), *state = static_cast<T*>(rule.state) + i * rule.state_size;
         int64_t step = 0;
@@ -220,8 +226,8 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             if (rule.rule) {
                 if (rule.by_gramian) {
                     for (int64_t t = 0; t < tasks; t++)
-                        of_task(pass, x, scales, t, rows + t * size - of.net.trunk);
-                    inner_products<T>(tasks, size, rows, gramian);
+                        of_task(pass, x, scales, t, of.of_tasks(i) + t * run.stride);
+                    of.compare(i, tasks, gramian);
                 }
                 const T* noise = static_cast<const T*>(rule.noise);
                 reinterpret_cast<Rule<T>>(rule.rule)(
@@ -233,7 +239,7 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             of_losses.pull(now, scales, pass.slopes());
             pass.heads(x, pass.slopes(), gradient);
             if (rule.rule && rule.by_gramian) {
-                of.update(i, taken + step, tasks, rows, now);
+                of.update(i, taken + step, tasks, now);
             } else {
                 if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
                 pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, gradient, false);
@@ -284,7 +290,7 @@ extern "C" void sizes(const Network* net, int64_t* found) {
     with_precision(*net, [&](auto number) {
         using T = decltype(number);
         const Places<T> at(*net);
-        found[0] = padded<T>(net->rows), found[1] = at.own(*net), found[2] = at.scratch;
+        found[0] = padded<T>(net->rows), found[1] = at.own(*net), found[2] = at.end;
     });
 }
 
@@ -304,21 +310,20 @@ extern "C" void backward(const Run* run, int64_t row, int64_t rows, int64_t take
     });
 }
 
-extern "C" void gradients(const Run* run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const void* at,
-                          void* found, void* gramian) {
+extern "C" void compare(const Run* run, int64_t row, int64_t rows, int64_t taken, int64_t terms, const void* at,
+                        void* gramian) {
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
-        rows_of<T>(*run, row, rows, taken, terms, static_cast<const T*>(at), static_cast<T*>(found),
-                   static_cast<T*>(gramian));
+        compare_all<T>(*run, row, rows, taken, terms, static_cast<const T*>(at), static_cast<T*>(gramian));
     });
 }
 
 extern "C" void combine(const Run* run, int64_t row, int64_t rows, int64_t taken, int64_t terms,
-                        const void* weights, const void* combination, const void* found) {
+                        const void* weights, const void* combination) {
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
         combine_all<T>(*run, row, rows, taken, terms, static_cast<const T*>(weights),
-                       static_cast<const T*>(combination), static_cast<const T*>(found));
+                       static_cast<const T*>(combination));
     });
 }
 

@@ -83,9 +83,17 @@ template <class T> struct Pass {
             const T *row = weights + net.head_weight + o * width, bias = weights[net.head_bias + o];
             for (int64_t b = 0; b < across(); b += LANES<T>) {
                 Vec<T> found[LANES<T>] = {};
-                for (int64_t i = 0; i < std::min<int64_t>(LANES<T>, rows - b); i++)
-                    for (int64_t j = 0; j < width; j += LANES<T>)
-                        found[i] += load(hidden.x + (b + i) * hidden.step + j) * load(row + j);
+                const T* x = hidden.x + b * hidden.step;
+                if (rows - b >= LANES<T>) {  // known numbers of rows stay in registers
+                    for (int64_t j = 0; j < width; j += LANES<T>) {
+                        const Vec<T> part = load(row + j);
+                        UNROLL for (int i = 0; i < LANES<T>; i++) found[i] += load(x + i * hidden.step + j) * part;
+                    }
+                } else {
+                    for (int64_t i = 0; i < rows - b; i++)
+                        for (int64_t j = 0; j < width; j += LANES<T>)
+                            found[i] += load(x + i * hidden.step + j) * load(row + j);
+                }
                 store(values() + o * across() + b, totals<T>(found) + bias);
             }
             std::fill(values() + o * across() + rows, values() + (o + 1) * across(), T(0));
@@ -108,12 +116,13 @@ template <class T> struct Pass {
     // Gradients of the trunk's parameters, for those at some outputs; `into` is where a trial's
     // parameters would begin. Transposed weights may be there from a call before.
     void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, T* into, bool turned) const {
-        T *here = common + at.upper, *below = common + at.lower, *turn = common + at.scratch;
+        T *here = common + at.upper, *below = common + at.lower, *turn = common + at.end;
         const int64_t hidden = padded<T>(net.hidden);
         bool finished = true;  // whether the slope went through the layer's activation, and was added up
-        product<T, true>(rows, count_outputs, hidden, slope + first * across(), across(),
-                         weights + net.head_weight + first * hidden, hidden, finish(net.layers - 1, into), here,
-                         hidden);
+        const T *at_heads = slope + first * across(), *heads = weights + net.head_weight + first * hidden;
+        const Finish<T> end = finish(net.layers - 1, into);
+        if (count_outputs == 1) outer_product<T>(rows, hidden, at_heads, heads, end, here);
+        else product<T, true>(rows, count_outputs, hidden, at_heads, across(), heads, hidden, end, here, hidden);
         for (int64_t l = net.layers - 1; l >= 0; l--) {
             const Layer& layer = net.layer[l];
             const int64_t width = padded<T>(layer.out), count = rows * width;

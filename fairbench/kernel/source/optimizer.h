@@ -13,16 +13,15 @@ struct Optimizer {
     double clip;                // largest norm of a gradient; 0 for no bound
 };
 
-// A trial's gradient: its own numbers, but from `trunk` on the sum of `rows` with `shares`, where
-// there are any.
+// A trial's gradient: its own numbers, but with `shares` from `trunk` on the sum of those of so many
+// tasks, which lie `stride` apart.
 template <class T> struct Gradient {
-    int64_t count, trunk, terms;
-    const T *rows, *shares;
+    int64_t count, trunk, terms, stride;
+    const T *of_tasks, *shares;
 
     Vec<T> mixed(int64_t i) const {
-        const int64_t size = count - trunk;
-        Vec<T> total = shares[0] * load(rows + i - trunk);
-        for (int64_t t = 1; t < terms; t++) total += shares[t] * load(rows + t * size + i - trunk);
+        Vec<T> total = shares[0] * load(of_tasks + i);
+        for (int64_t t = 1; t < terms; t++) total += shares[t] * load(of_tasks + t * stride + i);
         return total;
     }
 };
@@ -40,18 +39,18 @@ template <class T> inline void clip(T* gradient, int64_t count, double most) {
 template <class T>
 inline void update(const Optimizer& rule, double rate, int64_t taken, Gradient<T> of, T* __restrict p,
                    T* __restrict g, T* __restrict first, T* __restrict second) {
-    if (of.rows && rule.clip > 0) {
+    if (of.shares && rule.clip > 0) {
         for (int64_t i = of.trunk; i < of.count; i += LANES<T>) store(g + i, of.mixed(i));
-        of.rows = nullptr;
+        of.shares = nullptr;
     }
     if (rule.clip > 0) clip(g, of.count, rule.clip);
     const T decay = T(rule.kind == ADAMW ? 0 : rule.decay);
     const auto run = [&](auto step) {  // step(i, gradient with decay)
-        const int64_t own = of.rows ? of.trunk : of.count;
+        const int64_t own = of.shares ? of.trunk : of.count;
         for (int64_t i = 0; i < own; i += LANES<T>) step(i, load(g + i) + decay * load(p + i));
         if (of.terms == 2)
             for (int64_t i = own; i < of.count; i += LANES<T>) {
-                const T *one = of.rows + i - of.trunk, *two = one + of.count - of.trunk;
+                const T *one = of.of_tasks + i, *two = one + of.stride;
                 step(i, of.shares[0] * load(one) + of.shares[1] * load(two) + decay * load(p + i));
             }
         else

@@ -44,7 +44,7 @@ struct Network {
 // Where things lie in the space of one trial, and in that which all trials use one by one.
 template <class T> struct Places {
     int64_t values, residual, slopes, kept;      // (outputs, batch), then activations
-    int64_t upper, lower, turned, scratch;
+    int64_t upper, lower, turned, end;
     Places(const Network& net) {
         const int64_t rows = padded<T>(net.rows), at_outputs = rows * net.outputs;
         values = 0, residual = at_outputs, slopes = 2 * at_outputs, kept = 4 * at_outputs;
@@ -54,7 +54,7 @@ template <class T> struct Places {
             widest = std::max({widest, layer.in, layer.out});
             all += turns(layer);
         }
-        upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, scratch = turned + all;
+        upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, end = turned + all;
     }
     // Numbers of a layer's transposed weights.
     static int64_t turns(const Layer& layer) {

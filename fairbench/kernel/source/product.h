@@ -3,9 +3,6 @@
 
 #include "vector.h"
 
-// Sums stay in registers where loops over them are gone before the compiler looks at arrays.
-#define UNROLL _Pragma("GCC unroll 16")
-
 // What is done to a product before it is stored.
 template <class T> struct Finish {
     const T* bias = nullptr;    // added to every row
@@ -14,30 +11,36 @@ template <class T> struct Finish {
     T* sums = nullptr;          // to which all rows are added
 };
 
-// A(r, k) = a[r·step + k], or with TURNED a[k·step + r].
+// A(r, k) = a[r·step + k], or with TURNED a[k·step + r]; `inner` is 1 at least.
 template <class T, int ROWS, int WIDE, bool TURNED>
 inline void product_block(int64_t inner, const T* a, int64_t a_step, const T* b, int64_t b_step,
                           Finish<T> finish, T* c, int64_t c_step) {
     Vec<T> total[ROWS][WIDE];
-    UNROLL for (int w = 0; w < WIDE; w++) {
-        const Vec<T> first = finish.bias ? load(finish.bias + w * LANES<T>) : Vec<T>{};
-        UNROLL for (int r = 0; r < ROWS; r++) total[r][w] = first;
-    }
-    _Pragma("GCC unroll 4") for (int64_t k = 0; k < inner; k++) {
+    const auto each = [&](int64_t k, auto add) {
         Vec<T> row[WIDE];
         UNROLL for (int w = 0; w < WIDE; w++) row[w] = load(b + k * b_step + w * LANES<T>);
         UNROLL for (int r = 0; r < ROWS; r++) {
             const Vec<T> factor = splat<T>(TURNED ? a[k * a_step + r] : a[r * a_step + k]);
-            UNROLL for (int w = 0; w < WIDE; w++) total[r][w] += factor * row[w];
+            UNROLL for (int w = 0; w < WIDE; w++) add(total[r][w], factor * row[w]);
         }
-    }
-    UNROLL for (int r = 0; r < ROWS; r++)
+    };
+    each(0, [](Vec<T>& total, Vec<T> v) { total = v; });
+    _Pragma("GCC unroll 4") for (int64_t k = 1; k < inner; k++)
+        each(k, [](Vec<T>& total, Vec<T> v) { total += v; });
+    if (finish.bias)
         UNROLL for (int w = 0; w < WIDE; w++) {
-            Vec<T>& v = total[r][w];
-            if (finish.cut) v = v < 0 ? Vec<T>{} : v;
-            if (finish.gate) v = load(finish.gate + r * c_step + w * LANES<T>) <= 0 ? Vec<T>{} : v;
-            store(c + r * c_step + w * LANES<T>, v);
+            const Vec<T> bias = load(finish.bias + w * LANES<T>);
+            UNROLL for (int r = 0; r < ROWS; r++) total[r][w] += bias;
         }
+    if (finish.cut)
+        UNROLL for (int r = 0; r < ROWS; r++)
+            UNROLL for (int w = 0; w < WIDE; w++) total[r][w] = total[r][w] < 0 ? Vec<T>{} : total[r][w];
+    if (finish.gate)
+        UNROLL for (int r = 0; r < ROWS; r++)
+            UNROLL for (int w = 0; w < WIDE; w++)
+                total[r][w] = load(finish.gate + r * c_step + w * LANES<T>) <= 0 ? Vec<T>{} : total[r][w];
+    UNROLL for (int r = 0; r < ROWS; r++)
+        UNROLL for (int w = 0; w < WIDE; w++) store(c + r * c_step + w * LANES<T>, total[r][w]);
     if (!finish.sums) return;
     UNROLL for (int w = 0; w < WIDE; w++) {
         Vec<T> sum = load(finish.sums + w * LANES<T>);
@@ -84,4 +87,20 @@ inline void product(int64_t rows, int64_t inner, int64_t width, const T* a, int6
     part(std::integral_constant<int, MOST>{}, std::integral_constant<int, 4>{});
     if constexpr (MOST == 4) part(std::integral_constant<int, 2>{}, std::integral_constant<int, 8>{});
     part(std::integral_constant<int, 1>{}, std::integral_constant<int, 8>{});
+}
+
+// The same for C = a bᵀ of a column and a row, whose cost lies in what is stored.
+template <class T>
+inline void outer_product(int64_t rows, int64_t width, const T* a, const T* b, Finish<T> finish, T* c) {
+    for (int64_t w = 0; w < width; w += LANES<T>) {
+        const Vec<T> row = load(b + w);
+        Vec<T> sum{};
+        for (int64_t r = 0; r < rows; r++) {
+            Vec<T> v = a[r] * row;
+            if (finish.gate) v = load(finish.gate + r * width + w) <= 0 ? Vec<T>{} : v;
+            store(c + r * width + w, v);
+            sum += v;
+        }
+        if (finish.sums) store(finish.sums + w, sum + load(finish.sums + w));
+    }
 }

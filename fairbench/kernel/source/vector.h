@@ -14,6 +14,9 @@ constexpr int BYTES = 32, REGISTERS = 16;
 constexpr int BYTES = 16, REGISTERS = 32;
 #endif
 
+// Loops over vectors in registers are gone before the compiler looks at arrays.
+#define UNROLL _Pragma("GCC unroll 16")
+
 template <class T> struct Kin;
 template <> struct Kin<float> { using Integer = int32_t; };
 template <> struct Kin<double> { using Integer = int64_t; };
@@ -87,8 +90,8 @@ template <class T> inline void transpose_square(const T* from, int64_t from_step
 
 // The totals of n vectors: each round adds up halves of pairs, so that one vector is left.
 template <class T> inline Vec<T> totals(Vec<T>* rows) {
-    for (int half = LANES<T> / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) {
+    UNROLL for (int half = LANES<T> / 2; half; half /= 2)
+        UNROLL for (int i = 0; i < half; i++) {
             Vec<T> low, high;
             interleave<T>(rows[i], rows[i + half], low, high, std::make_integer_sequence<int, LANES<T>>{});
             rows[i] = low + high;
