@@ -30,10 +30,10 @@ def fold():
     return Fold(dataset, Split(*np.split(order, (ROWS, ROWS + 500))))
 
 
-def work(values, *, chain=1, epochs=1, **training):
+def work(values, *, chain=1, epochs=1, device="cpu", **training):
     trials = [Trial("parkinson", "m", value, 0, 0) for value in values]
     settings = Training(epochs=epochs, batch_size=BATCH, chain=chain, **training)
-    return Work(trials, fold(), settings)
+    return Work(trials, fold(), settings, device=device)
 
 
 def values(count):
@@ -48,11 +48,11 @@ class Sweep:
         self.setup = prepare(method, self.work)
         self.start = Weights(*self.setup.initial(self.work.trials))
 
-    def seconds(self):
+    def seconds(self, clock=time.process_time):
         """Training time of one epoch or more, per model and step."""
-        began = time.process_time()
+        began = clock()
         fitted = fit(self.setup, self.work.trials, self.start)
-        return (time.process_time() - began) / int(fitted.steps.sum())
+        return (clock() - began) / int(fitted.steps.sum())
 
 
 def chunked(sweeps):

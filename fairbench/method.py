@@ -111,8 +111,9 @@ class Training:
     kernel
         What computes the steps of networks: ``compiled`` takes C++ that is compiled once on the
         machine (chains of common layers with linear heads on a CPU; others take torch), ``torch``
-        takes torch's operations, ``auto`` compiles where there is a compiler. The two round
-        differently.
+        takes torch's operations one by one, ``graph`` records them once as a CUDA graph and
+        replays them (on a GPU). ``auto`` compiles on a CPU where there is a compiler, and takes
+        ``torch`` elsewhere. The compiled kernel rounds differently.
     """
 
     epochs: Annotated[int, Ge(1)] = 50
@@ -130,7 +131,7 @@ class Training:
     scale_targets: bool = True
     lanes: Annotated[int, Ge(1)] = 64
     memory: Annotated[int, Ge(1)] = 1024
-    kernel: Literal["auto", "compiled", "torch"] = "auto"
+    kernel: Literal["auto", "compiled", "torch", "graph"] = "auto"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ RULE_FLAGS = ("-std=c++17", "-O2", "-fno-math-errno", "-shared", "-fPIC")
 NATIVE = "-march=native"
 PATIENCE = 300.0
 
-Kernel = Literal["torch", "compiled"]
+Kernel = Literal["torch", "compiled", "graph"]
 
 
 class KernelError(Exception):
@@ -47,15 +47,23 @@ class KernelError(Exception):
 
 
 def chosen(wanted: str, device: str, /) -> Kernel:
-    """``torch`` or ``compiled``, for ``auto`` or one of them, compiling it where that is due.
+    """One of the kernels, for ``auto`` or its name; compiles where that is due.
 
     Raises
     ------
     StudyError
-        When ``compiled`` is wanted and cannot be had.
+        When ``compiled`` or ``graph`` is wanted and cannot be had.
     """
     if wanted == "torch" or (wanted == "auto" and device != "cpu"):
         return "torch"
+    if wanted == "graph":
+        if device.startswith("cuda"):
+            return "graph"
+        raise StudyError(
+            f"steps are recorded as CUDA graphs on a GPU, not on {device}",
+            where="training.kernel",
+            mend="train with --device cuda, or leave training.kernel at auto",
+        )
     reason = f"it runs on a CPU, not on {device}" if device != "cpu" else trouble()
     if reason is None:
         return "compiled"

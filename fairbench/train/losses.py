@@ -142,5 +142,6 @@ class GivenLosses:
 
     def each(self) -> list[Tensor]:
         """The gradient (S, batch, widths) of each loss."""
-        tasks = torch.eye(self._losses.shape[1]).to(self._losses)
-        return [self.pulled(one.expand_as(self._losses)) for one in tasks]
+        losses = self._losses
+        tasks = torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
+        return [self.pulled(one.expand_as(losses)) for one in tasks]

@@ -32,7 +32,6 @@ class _Part:
     gradients: list[Tensor]
     first: list[Tensor]
     second: list[Tensor]
-    count: Tensor
 
 
 class Optimizer:
@@ -44,8 +43,8 @@ class Optimizer:
         Each trial's learning rate as a multiple of that of `training`.
     moments : (2, S · P), optional
         First and second moment estimates (momentum, for sgd) to go on with.
-    steps
-        Steps already taken.
+    count : ()
+        Steps already taken, on the stack's device.
     """
 
     def __init__(
@@ -54,11 +53,11 @@ class Optimizer:
         training: Training,
         factors: Sequence[float],
         moments: Tensor | None = None,
-        steps: int = 0,
+        count: Tensor | None = None,
     ) -> None:
         self._stack, self._training, self._factors = stack, training, list(factors)
         self._moments = torch.zeros_like(stack.grad).repeat(2, 1) if moments is None else moments
-        self._taken = steps
+        self._count = torch.zeros((), device=stack.flat.device) if count is None else count
         self._parts = [self._part(start, stop) for start, stop in _runs(self._factors)]
 
     def _part(self, start: int, stop: int) -> _Part:
@@ -69,12 +68,11 @@ class Optimizer:
             parameters, gradients, first, second = (
                 [view[start:stop].reshape(-1) for view in self._stack.cut(flat)] for flat in flats
             )
-        count = torch.tensor(float(self._taken), device=self._stack.flat.device)
-        return _Part(self._factors[start], parameters, gradients, first, second, count)
+        return _Part(self._factors[start], parameters, gradients, first, second)
 
     def step(self, rate: float, /) -> None:
         """Update all parameters at this learning rate times each trial's factor."""
-        self._taken += 1
+        self._count.add_(1)
         decay = self._training.weight_decay
         for part in self._parts:
             lr = rate * part.factor
@@ -92,7 +90,6 @@ class Optimizer:
                     is_first_step=False,
                 )
                 continue
-            part.count.add_(1)
             adam = self._training.optimizer == "adam"
             (torch._fused_adam_ if adam else torch._fused_adamw_)(
                 part.parameters,
@@ -100,7 +97,7 @@ class Optimizer:
                 part.first,
                 part.second,
                 [],
-                [part.count] * len(part.parameters),
+                [self._count] * len(part.parameters),
                 lr=lr,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -117,7 +114,7 @@ class Optimizer:
             for flat in self._moments
         ]
         factors = [self._factors[i] for i in index.tolist()]
-        return Optimizer(stack, self._training, factors, torch.stack(moments), self._taken)
+        return Optimizer(stack, self._training, factors, torch.stack(moments), self._count)
 
 
 def _runs(values: Sequence[float]) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ def predicted(
     setup: Setup, parameters: Tensors, buffers: Tensors, rows: Rows, heads: Sequence[str], /
 ) -> Tensor:
     """Outputs (S, rows, widths) of these heads for parameters and buffers (S, ...) by name."""
-    if setup.compiled:
+    if setup.kernel == "compiled":
         outputs = _by_kernel(setup, parameters, buffers, rows.features)
         parts = torch.split(outputs, [task.width for task in setup.tasks], dim=-1)
         named = dict(zip((task.name for task in setup.tasks), parts, strict=True))

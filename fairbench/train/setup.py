@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fairbench import kernel
 from fairbench.errors import PluginError
+from fairbench.kernel import Kernel
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
 from fairbench.train.chain import Layer, chain_of
@@ -56,8 +57,8 @@ class Setup:
     """A chunk made ready for training.
 
     `has_batch_norm` says that a batch of one row cannot be trained on; `terms` is the number T
-    of losses that the weighting combines; `compiled` says that the compiled kernel trains, and
-    `translated` holds the weighting's rule for it, once one was asked for.
+    of losses that the weighting combines; `translated` holds its rule for the compiled kernel,
+    once one was asked for.
     """
 
     method: NetworkMethod
@@ -74,13 +75,13 @@ class Setup:
     has_batch_norm: bool
     terms: int
     footprint: Footprint
-    compiled: bool
+    kernel: Kernel
     notes: list[str] = field(default_factory=list)
     translated: list[NativeRule | None] = field(default_factory=list)
 
     def engine(self, rules: Rules, begin: Beginning, /) -> Engine:
         """What computes the steps."""
-        kind = CompiledEngine if self.compiled else TorchEngine
+        kind = CompiledEngine if self.kernel == "compiled" else TorchEngine
         return kind(self, rules, begin)
 
     def net(self) -> Net:
@@ -169,10 +170,16 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         has_batch_norm,
         terms,
         footprint,
-        runs(network.chain, tasks, device, dtype)
-        and kernel.chosen(work.training.kernel, device.type) == "compiled",
+        _kernel(work, runs(network.chain, tasks, device, dtype)),
         notes,
     )
+
+
+def _kernel(work: Work, could_be_compiled: bool) -> Kernel:
+    wanted = work.training.kernel
+    if wanted in ("auto", "compiled") and not could_be_compiled:
+        return "torch"
+    return kernel.chosen(wanted, work.device)
 
 
 def _all_linear(heads: Mapping[str, nn.Module]) -> bool:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from fairbench.seeds import derive, dropout_seed
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import mask_draws, noise_draws
+from fairbench.train.dropout import Draws, HeldDraws, mask_draws, noise_draws
 from fairbench.train.engine import Beginning
+from fairbench.train.graph import Replay
 from fairbench.train.rules import LEARNED, Fields, Rules, is_constant
 from fairbench.weighting import Weighting
 
@@ -46,9 +47,10 @@ class Steps:
         self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
         self._is_constant = is_constant(rule)
         seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
-        self._noise = noise_draws(
-            setup.terms, [derive(seed, "noise") for seed in seeds], dtype, device
-        )
+        apart = [derive(seed, "noise") for seed in seeds]
+        kind = HeldDraws if setup.kernel == "graph" else Draws
+        self._noise = noise_draws(kind, setup.terms, apart, dtype, device)
+        self._masks = mask_draws(kind, setup.masks, seeds, dtype, device)
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
 
@@ -65,16 +67,22 @@ class Steps:
                 buffers,
                 self._tradeoff,
                 [setup.method.rate_factor(trial.value) for trial in trials],
-                mask_draws(setup.masks, seeds, dtype, device),
+                self._masks,
             ),
         )
-
         self._begin_rule(self._state)
 
     def _begin_rule(self, state: Mapping[str, Tensor]) -> None:
         """Leave the weighting's rule to the engine where it can have it."""
+        setup = self._setup
         self._adopted = None if self._is_constant else self._engine.adopt(state, self._noise)
         self._state = dict(state if self._adopted is None else self._adopted.state)
+        self._constants = torch.ones(self.stack.lanes, setup.terms).to(self._tradeoff)
+        self._replay = None
+        if setup.kernel == "graph":
+            used = ((self._masks, setup.masks), (self._noise, setup.weighting.noisy))
+            draws = [d for d, wanted in used if wanted and isinstance(d, HeldDraws)]
+            self._replay = Replay(self._constants, draws, setup.notes)
 
     @property
     def stack(self) -> Stack:
@@ -95,38 +103,55 @@ class Steps:
 
         `before` of `planned` steps have been taken.
         """
-        if self._is_constant:
-            losses = torch.ones(self.stack.lanes, self._setup.terms).to(self._tradeoff)
-            weights, _ = self._rules.weights(self._fields(losses, {}, before / planned))
-            return self._engine.learn_all(visits, sizes, weights, lr) / sum(sizes)
         if self._adopted is not None:
             return self._adopted.learn(visits, sizes, lr, planned) / sum(sizes)
-        total = torch.zeros(self.stack.lanes, self._setup.terms).to(self._tradeoff)
-        start = 0
+        if self._is_constant:
+            done = torch.full_like(self._tradeoff, before / planned)
+            fields = self._fields(torch.ones_like(self._constants), {}, done)
+            self._constants.copy_(self._rules.weights(fields)[0])
+        if self._replay is not None:
+            return self._replay.epoch(visits, sizes, lr, before, planned, self._step) / sum(sizes)
+        if self._is_constant:
+            return self._engine.learn_all(visits, sizes, self._constants, lr) / sum(sizes)
+        total, start = torch.zeros_like(self._constants), 0
         for number, rows in enumerate(sizes, before):
-            losses, signals = self._engine.look(visits, start, rows)
-            self._learn(self._fields(losses, signals, number / planned), lr)
-            total.add_(losses, alpha=rows)
+            done = torch.full_like(self._tradeoff, number / planned)
+            self._step(visits, start, rows, lr, done, total)
             start += rows
         return total / sum(sizes)
+
+    def _step(
+        self, visits: Visits, start: int, rows: int, lr: float, done: Tensor, total: Tensor
+    ) -> None:
+        """A step with a share (S,) of all steps done; adds losses times rows to `total` (S, T)."""
+        losses, signals = self._engine.look(visits, start, rows)
+        if self._is_constant:
+            self._engine.learn(self._constants, lr)
+        else:
+            self._learn(self._fields(losses, signals, done), lr)
+        total.add_(losses, alpha=rows)
 
     def epoch_end(self, losses: Tensor, /) -> None:
         """Tell the weighting the mean losses (S, T) of an epoch."""
         with torch.no_grad():
-            after = self._rules.epoch_end(losses, self._state)
-            if self._adopted is None:
-                self._state = after
-                return
-            for name, tensor in self._state.items():  # which the engine reads
-                tensor.copy_(after[name])
+            self._go_on(self._rules.epoch_end(losses, dict(self._state)))
 
-    def _fields(self, losses: Tensor, signals: dict[str, Tensor], progress: float) -> Fields:
+    def _go_on(self, state: dict[str, Tensor]) -> None:
+        """Continue with another state; where it is read from its place, it is written there."""
+        if self._adopted is None and self._replay is None:
+            self._state = state
+            return
+        after = {name: tensor.clone() for name, tensor in state.items()}  # may be one another's
+        for name, tensor in self._state.items():
+            tensor.copy_(after[name])
+
+    def _fields(self, losses: Tensor, signals: dict[str, Tensor], done: Tensor) -> Fields:
         fields: Fields = {
             "losses": losses,
             "signals": signals,
             "tradeoff": self._tradeoff,
-            "progress": torch.full_like(self._tradeoff, progress),
-            "state": self._state,
+            "progress": done,
+            "state": dict(self._state),  # into which a rule may write
             "parameters": {
                 name.removeprefix(LEARNED): tensor.detach()
                 for name, tensor in self.stack.parameters.items()
@@ -140,7 +165,8 @@ class Steps:
     def _learn(self, fields: Fields, lr: float) -> None:
         if self._setup.weighting.needs == "gramian":
             fields["gramian"] = self._engine.gramian()
-            weights, self._state = self._rules.weights(fields)
+            weights, state = self._rules.weights(fields)
+            self._go_on(state)
             self._engine.learn_combined(weights, lr)
             return
         weights = self._objective_weights(fields)
@@ -150,9 +176,10 @@ class Steps:
     def _objective_weights(self, fields: Fields) -> Tensor:
         """The objective's gradient (S, T) in the losses; its own parameters' is written."""
         if type(self._setup.weighting).objective is Weighting.objective:
-            weights, self._state = self._rules.weights(fields)
-            return weights
-        weights, own, self._state = self._rules.slopes(fields)
-        for name, gradient in own.items():
-            self.stack.slots[LEARNED + name].copy_(gradient)
+            weights, state = self._rules.weights(fields)
+        else:
+            weights, own, state = self._rules.slopes(fields)
+            for name, gradient in own.items():
+                self.stack.slots[LEARNED + name].copy_(gradient)
+        self._go_on(state)
         return weights

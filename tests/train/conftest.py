@@ -7,7 +7,7 @@ from fairbench.method import Fold, Training, Trial, Work
 from fairbench.protocol import Split
 from fairbench.train.fit import Weights, _Run
 from fairbench.train.setup import prepare
-from tests.train import kernels
+from tests.train import kernels, tape
 
 
 @pytest.fixture(autouse=True)
@@ -18,10 +18,13 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["compiled", "torch"])
+@pytest.fixture(params=["compiled", "torch", "graph"])
 def each_kernel(request, monkeypatch):
-    """Runs a test with either kernel; those that one of them cannot train take torch."""
+    """Runs a test with every kernel; what the compiled one cannot train takes torch."""
     monkeypatch.setattr(kernels, "chosen", request.param)
+    if request.param == "graph":
+        monkeypatch.setattr("fairbench.kernel.chosen", lambda wanted, _device: wanted)
+        monkeypatch.setattr("fairbench.train.graph.record", tape.record)
     return request.param
 
 

@@ -1,0 +1,53 @@
+"""The engine on a GPU, where there is one: how many trials side by side it wants.
+
+Ratios within one run, as in `test_engine.py`; here the clock is the wall's, as the processor waits.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from benchmarks.sweeps import Sweep
+from fairbench_baselines.weighted import Pcgrad
+from fairbench_paper.static_alpha import StaticAlpha
+
+DEVICE = "cuda"
+COUNTS = [64, 1000, 10_000]
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+
+def seconds(method, count, **where):
+    """Wall time per model and step, the least of three trainings after one that warms up."""
+    sweep = Sweep(method, count, epochs=3, memory=1 << 17, **where)
+    return min([sweep.seconds(time.perf_counter) for _ in range(4)][1:])
+
+
+@pytest.mark.parametrize("kind", [StaticAlpha, Pcgrad])
+@pytest.mark.parametrize("count", COUNTS)
+def test_recorded_steps_against_others(benchmark, kind, count):
+    """A CUDA graph of the step against its operations one by one, and against one core's kernel."""
+    plain = seconds(kind(), count, device=DEVICE, kernel="torch")
+    core = seconds(kind(), 64, device="cpu", kernel="compiled")
+    recorded = benchmark.pedantic(
+        seconds, (kind(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
+    )
+    benchmark.extra_info |= {
+        "recorded_us": 1e6 * recorded,
+        "plain_us": 1e6 * plain,
+        "times_faster_than_one_by_one": plain / recorded,
+        "times_faster_than_a_core": core / recorded,
+    }
+    assert recorded <= 1.2 * plain
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_gradient_weighting_against_equal(benchmark, count):
+    base = seconds(StaticAlpha(), count, device=DEVICE, kernel="graph")
+    cost = benchmark.pedantic(
+        seconds, (Pcgrad(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
+    )
+    benchmark.extra_info |= {"times_equal": cost / base}

@@ -1,0 +1,118 @@
+"""Steps that are recorded and replayed; that they learn what others do is tested with each kernel.
+
+A CUDA graph is stood in for by a tape of operations (`tape.py`), which like it knows memory only.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fairbench.errors import StudyError
+from fairbench_baselines.group_dro import GroupDRO
+from fairbench_baselines.weighted import Dwa, Equal, Gradnorm, Pcgrad, Uncertainty
+from fairbench_paper.static_alpha import StaticAlpha
+from tests.train import tape
+from tests.train.agreement import SMALL, VALUES
+from tests.train.conftest import make_work
+
+METHODS = [StaticAlpha, Equal, Uncertainty, Dwa, Pcgrad, Gradnorm, GroupDRO]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often a step was recorded, and how often one was replayed."""
+    counts = {"recorded": 0, "replayed": 0}
+
+    def record(step):
+        again = tape.record(step)
+        counts["recorded"] += 1
+
+        def replay():
+            counts["replayed"] += 1
+            again()
+
+        return replay
+
+    monkeypatch.setattr("fairbench.kernel.chosen", lambda wanted, _device: wanted)
+    monkeypatch.setattr("fairbench.train.graph.record", record)
+    return counts
+
+
+def trained(method, kernel, **training):
+    values = (None,) if method.tradeoff is None else VALUES
+    return method.train(make_work(values, kernel=kernel, **training))
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_every_step_but_the_first_of_a_size_is_replayed(counted, kind):
+    result = trained(kind(architecture=SMALL), "graph", epochs=4)  # 6 steps each, the last shorter
+    assert counts_of(counted) == (2, 4 * 6 - 2 - 2)
+    assert not any("recorded" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("kind", METHODS)
+def test_replayed_steps_have_the_same_bits(counted, kind):
+    method = kind(architecture={**SMALL, "dropout": 0.2})
+    settings = {"epochs": 5, "schedule": "step", "clip_norm": 1.0, "dtype": "float32"}
+    one, two = (trained(method, kernel, **settings) for kernel in ("torch", "graph"))
+    for plain, replayed in zip(one.predictions, two.predictions, strict=True):
+        assert (plain.test == replayed.test).all()
+    assert counted["replayed"] > 0
+
+
+def test_a_rate_that_changes_is_recorded_anew(counted):
+    trained(StaticAlpha(architecture=SMALL), "graph", epochs=5, schedule="cosine")
+    assert counts_of(counted) == (1 + 4 * 2, 3 + 4 * 4)  # the first epoch has one short batch
+
+
+class Curious(StaticAlpha):
+    """Has to know a number in the midst of a step."""
+
+    def losses(self, tasks, outputs, batch, tradeoff):
+        losses = super().losses(tasks, outputs, batch, tradeoff)
+        return losses if float(losses.detach().sum()) >= 0 else -losses
+
+
+def test_what_cannot_be_recorded_trains_step_by_step(counted):
+    method = Curious(architecture=SMALL)
+    one, two = (
+        trained(method, kernel, epochs=40, patience=2, lr=0.03) for kernel in ("torch", "graph")
+    )
+    assert counted == {"recorded": 0, "replayed": 0}
+    for plain, other in zip(one.predictions, two.predictions, strict=True):
+        assert (plain.test == other.test).all()
+    (note,) = (note for note in two.notes if "recorded" in note)
+    assert "not permitted when stream is capturing" in note
+
+
+def test_a_stack_that_shrinks_is_recorded_anew(counted):
+    result = trained(
+        StaticAlpha(architecture=SMALL), "graph", epochs=60, patience=2, lr=0.03, seeds=(0, 1)
+    )
+    assert len({int(p.record["epochs"]) for p in result.predictions}) > 1
+    assert counted["recorded"] > 2
+
+
+def test_it_takes_a_gpu():
+    with pytest.raises(StudyError, match="on a GPU, not on cpu") as caught:
+        trained(StaticAlpha(architecture=SMALL), "graph")
+    assert "--device cuda" in caught.value.mend
+
+
+def counts_of(counted):
+    return counted["recorded"], counted["replayed"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("architecture", [{}, {"dropout": 0.2}, {"batch_norm": True}], ids=str)
+def test_a_gpu_replays_what_it_would_have_done(kind, architecture):
+    method = kind(architecture={**SMALL, **architecture})
+    found = []
+    for kernel in ("torch", "graph"):
+        work = make_work(VALUES if method.tradeoff else (None,), kernel=kernel, epochs=6)
+        found.append(method.train(replace(work, device="cuda")))
+    for plain, replayed in zip(*(each.predictions for each in found), strict=True):
+        assert abs(plain.test - replayed.test).max() < 1e-9
+    assert not any("recorded" in note for note in found[1].notes)
