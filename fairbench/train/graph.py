@@ -79,6 +79,13 @@ class Replay:
             start += rows
         return self._total.clone()
 
+    def refuse(self, reason: str, /) -> None:
+        """Record no more steps, and say why."""
+        self._refused = True
+        self._recorded.clear()
+        note = f"steps are not recorded: {reason}"
+        self._notes.extend({note} - {*self._notes})  # once for stacks that shrink
+
     def _show(self, visits: Visits, start: int, rows: int) -> Visits:
         """A batch, where the recorded step for its size looks for it."""
         at = slice(start, start + rows)
@@ -93,13 +100,15 @@ class Replay:
     def _take(self, rows: int, step: Callable[[], None], warm: bool) -> None:
         if rows in self._recorded:
             self._recorded[rows]()
-        elif not warm or self._refused:
+            return
+        if not warm or self._refused:
             step()
-        else:
-            try:
-                self._recorded[rows] = record(step)
-            except RuntimeError as error:  # it wants to know a number, say
-                self._refused = True
-                note = f"steps are not recorded: {str(error).splitlines()[0]}"
-                self._notes.extend({note} - {*self._notes})  # once for stacks that shrink
-                step()
+            return
+        try:
+            again = record(step)
+        except RuntimeError as error:  # it wants to know a number, say
+            self.refuse(str(error).splitlines()[0])
+            step()
+            return
+        if not self._refused:
+            self._recorded[rows] = again

@@ -142,6 +142,10 @@ class Steps:
             self._state = state
             return
         after = {name: tensor.clone() for name, tensor in state.items()}  # may be one another's
+        if self._replay is not None and _shapes(after) != _shapes(self._state):
+            self._replay.refuse(f"the state of {type(self._setup.weighting).__qualname__} grows")
+            self._state = after
+            return
         for name, tensor in self._state.items():
             tensor.copy_(after[name])
 
@@ -166,20 +170,25 @@ class Steps:
         if self._setup.weighting.needs == "gramian":
             fields["gramian"] = self._engine.gramian()
             weights, state = self._rules.weights(fields)
-            self._go_on(state)
             self._engine.learn_combined(weights, lr)
-            return
-        weights = self._objective_weights(fields)
-        trunk = weights * self._rules.trunk_scale(fields) if self._scales_trunk else None
-        self._engine.learn(weights, lr, trunk)
-
-    def _objective_weights(self, fields: Fields) -> Tensor:
-        """The objective's gradient (S, T) in the losses; its own parameters' is written."""
-        if type(self._setup.weighting).objective is Weighting.objective:
-            weights, state = self._rules.weights(fields)
         else:
-            weights, own, state = self._rules.slopes(fields)
-            for name, gradient in own.items():
-                self.stack.slots[LEARNED + name].copy_(gradient)
-        self._go_on(state)
-        return weights
+            weights, state = self._objective_weights(fields)
+            trunk = weights * self._rules.trunk_scale(fields) if self._scales_trunk else None
+            self._engine.learn(weights, lr, trunk)
+        self._go_on(state)  # only now, as weights may be its tensors
+
+    def _objective_weights(self, fields: Fields) -> tuple[Tensor, dict[str, Tensor]]:
+        """The objective's gradient (S, T) in the losses, and the next state.
+
+        The gradient in its own parameters is written.
+        """
+        if type(self._setup.weighting).objective is Weighting.objective:
+            return self._rules.weights(fields)
+        weights, own, state = self._rules.slopes(fields)
+        for name, gradient in own.items():
+            self.stack.slots[LEARNED + name].copy_(gradient)
+        return weights, state
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in state.items()}

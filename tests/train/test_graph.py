@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from fairbench.errors import StudyError
+from fairbench.weighting import Weighting
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.weighted import Dwa, Equal, Gradnorm, Pcgrad, Uncertainty
+from fairbench_baselines.weighted import _Weighted as Weighted
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train import tape
 from tests.train.agreement import SMALL, VALUES
@@ -59,6 +61,29 @@ def test_replayed_steps_have_the_same_bits(counted, kind):
     for plain, replayed in zip(one.predictions, two.predictions, strict=True):
         assert (plain.test == replayed.test).all()
     assert counted["replayed"] > 0
+
+
+class Ramp(Weighting):
+    """Weights that an epoch begins with."""
+
+    constant = True
+
+    def weights(self, step):
+        return 1 + step.progress.unsqueeze(-1) + torch.zeros_like(step.losses), step.state
+
+
+class Ramped(Weighted):
+    def weighting(self, dataset):
+        return Ramp()
+
+
+def test_weights_of_an_epoch_reach_recorded_steps(counted):
+    settings = {"epochs": 5, "optimizer": "sgd"}
+    ramped = [trained(Ramped(architecture=SMALL), k, **settings) for k in ("torch", "graph")]
+    level = trained(Equal(architecture=SMALL), "graph", **settings)
+    one, two, other = (each.predictions[0].test for each in (*ramped, level))
+    assert (one == two).all()
+    assert abs(one - other).max() > 0.01
 
 
 def test_a_rate_that_changes_is_recorded_anew(counted):

@@ -108,6 +108,17 @@ class _WritingState(Weighting):
         return 1 / step.state["mean"], step.state
 
 
+class _Turning(Weighting):
+    """Two numbers that change places at every step."""
+
+    def initial_state(self, tasks):
+        return {"one": torch.full((tasks,), 0.5), "two": torch.full((tasks,), 2.0)}
+
+    def weights(self, step):
+        one, two = step.state["one"], step.state["two"]
+        return one, {"one": two, "two": one}
+
+
 class _TwoWays(Weighting):
     """By gradients: the objective does not count."""
 
@@ -134,14 +145,29 @@ class _ConstantSingle(_SingleNumbers):
         return torch.tensor([1.0, 2.5]), step.state
 
 
-@pytest.mark.parametrize("rule", [_LargeParameter, _WritingState, _TwoWays])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        _LargeParameter,
+        _WritingState,
+        _TwoWays,
+        _Turning,
+        _Branching,
+        _Asking,
+        _InPlace,
+        _Growing,
+        _Remembering,
+    ],
+)
 def test_rules_that_stand_a_little_apart(rule, each_kernel):
     class Method(Weighted):
         def weighting(self, dataset):
             return rule()
 
     work = make_work(VALUES, patience=3, lr=0.003)
-    assert_agrees(Method(architecture=SMALL), work)
+    trained = assert_agrees(Method(architecture=SMALL), work)
+    moves = rule in (_Branching, _Asking, _Growing, _Remembering)
+    assert any("not recorded" in n for n in trained.notes) == (moves and each_kernel == "graph")
 
 
 @pytest.mark.parametrize("rule", [_SingleNumbers, _ConstantSingle])
