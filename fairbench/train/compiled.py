@@ -220,7 +220,7 @@ class CompiledEngine(Engine):
         if not setup.translated:
             setup.translated.append(self._translated(own))
         (rule,) = setup.translated
-        if rule is None:
+        if rule is None or not rule.fits(state):
             return None
         # One number where there is no state, so that there is an address.
         self._state = stack.flat.new_zeros(stack.lanes, max(1, rule.size))

@@ -82,9 +82,8 @@ class Replay:
     def refuse(self, reason: str, /) -> None:
         """Record no more steps, and say why."""
         self._refused = True
-        self._recorded.clear()
-        note = f"steps are not recorded: {reason}"
-        self._notes.extend({note} - {*self._notes})  # once for stacks that shrink
+        if (note := f"steps are not recorded: {reason}") not in self._notes:
+            self._notes.append(note)
 
     def _show(self, visits: Visits, start: int, rows: int) -> Visits:
         """A batch, where the recorded step for its size looks for it."""
@@ -98,17 +97,13 @@ class Replay:
         return self._places[rows]
 
     def _take(self, rows: int, step: Callable[[], None], warm: bool) -> None:
-        if rows in self._recorded:
+        if self._refused or not warm:
+            step()
+        elif rows in self._recorded:
             self._recorded[rows]()
-            return
-        if not warm or self._refused:
-            step()
-            return
-        try:
-            again = record(step)
-        except RuntimeError as error:  # it wants to know a number, say
-            self.refuse(str(error).splitlines()[0])
-            step()
-            return
-        if not self._refused:
-            self._recorded[rows] = again
+        else:
+            try:
+                self._recorded[rows] = record(step)
+            except RuntimeError as error:  # it wants to know a number, say
+                self.refuse(str(error).splitlines()[0])
+                step()

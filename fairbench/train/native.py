@@ -54,6 +54,11 @@ class NativeRule:
     state: Mapping[str, tuple[int, Sequence[int]]]
     size: int
 
+    def fits(self, state: Mapping[str, Tensor], /) -> bool:
+        """Whether it was written for a state (S, …) of this form."""
+        form = {name: tuple(shape) for name, (_, shape) in self.state.items()}
+        return form == {name: tuple(tensor.shape[1:]) for name, tensor in state.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:

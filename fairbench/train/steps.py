@@ -142,12 +142,16 @@ class Steps:
             self._state = state
             return
         after = {name: tensor.clone() for name, tensor in state.items()}  # may be one another's
-        if self._replay is not None and _shapes(after) != _shapes(self._state):
-            self._replay.refuse(f"the state of {type(self._setup.weighting).__qualname__} grows")
-            self._state = after
+        if _shapes(after) == _shapes(self._state):
+            for name, tensor in self._state.items():
+                tensor.copy_(after[name])
             return
-        for name, tensor in self._state.items():
-            tensor.copy_(after[name])
+        self._state, self._adopted = after, None
+        name, notes = type(self._setup.weighting).__qualname__, self._setup.notes
+        if self._replay is not None:
+            self._replay.refuse(f"the state of {name} grows")
+        elif (note := f"{name} is asked by torch once its state has grown") not in notes:
+            notes.append(note)
 
     def _fields(self, losses: Tensor, signals: dict[str, Tensor], done: Tensor) -> Fields:
         fields: Fields = {

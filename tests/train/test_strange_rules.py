@@ -108,6 +108,19 @@ class _WritingState(Weighting):
         return 1 / step.state["mean"], step.state
 
 
+class _History(Weighting):
+    """The mean losses of all epochs so far."""
+
+    def initial_state(self, tasks):
+        return {"epochs": torch.ones(1, tasks)}
+
+    def weights(self, step):
+        return step.state["epochs"].mean(-2), step.state
+
+    def epoch_end(self, losses, state):
+        return {"epochs": torch.cat([state["epochs"], losses.unsqueeze(-2)], -2)}
+
+
 class _Turning(Weighting):
     """Two numbers that change places at every step."""
 
@@ -157,6 +170,7 @@ class _ConstantSingle(_SingleNumbers):
         _InPlace,
         _Growing,
         _Remembering,
+        _History,
     ],
 )
 def test_rules_that_stand_a_little_apart(rule, each_kernel):
@@ -166,8 +180,10 @@ def test_rules_that_stand_a_little_apart(rule, each_kernel):
 
     work = make_work(VALUES, patience=3, lr=0.003)
     trained = assert_agrees(Method(architecture=SMALL), work)
-    moves = rule in (_Branching, _Asking, _Growing, _Remembering)
+    moves = rule in (_Branching, _Asking, _Growing, _Remembering, _History)
     assert any("not recorded" in n for n in trained.notes) == (moves and each_kernel == "graph")
+    grown = rule is _History and each_kernel == "compiled"
+    assert any("its state has grown" in n for n in trained.notes) == grown
 
 
 @pytest.mark.parametrize("rule", [_SingleNumbers, _ConstantSingle])
