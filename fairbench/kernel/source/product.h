@@ -89,7 +89,7 @@ inline void product(int64_t rows, int64_t inner, int64_t width, const T* a, int6
     part(std::integral_constant<int, 1>{}, std::integral_constant<int, 8>{});
 }
 
-// The same for C = a bᵀ of a column and a row, whose cost lies in what is stored.
+// C = a bᵀ of a column and a row, gated and added up as there: its cost lies in what is stored.
 template <class T>
 inline void outer_product(int64_t rows, int64_t width, const T* a, const T* b, Finish<T> finish, T* c) {
     for (int64_t w = 0; w < width; w += LANES<T>) {
