@@ -69,3 +69,9 @@ def near(name: str, known: Iterable[str]) -> str:
     if close := get_close_matches(name, names, n=3, cutoff=0.5):
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"known: {', '.join(names) or 'none'}"
+
+
+def first_line(error: BaseException, /) -> str:
+    """The first line of what a stranger's error says, or its kind where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from fairbench.data.tables import FrameTable, Table, TextTable, check_names
-from fairbench.errors import DataError
+from fairbench.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +118,7 @@ def _parquet(data: bytes, where: str) -> Table:
         frame = arrow.to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"not a Parquet table: {str(error).splitlines()[0] if str(error) else error!r}",
+            f"not a Parquet table: {first_line(error)}",
             where=where,
             mend="write it again as Parquet, or give CSV",
         ) from error

@@ -57,7 +57,7 @@ def chosen(wanted: str, device: str, /) -> Kernel:
     if wanted == "torch" or (wanted == "auto" and device != "cpu"):
         return "torch"
     if wanted == "graph":
-        if device.startswith("cuda"):
+        if device == "cuda":  # the current one, which records
             return "graph"
         raise StudyError(
             f"steps are recorded as CUDA graphs on a GPU, not on {device}",

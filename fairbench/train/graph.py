@@ -2,7 +2,8 @@
 
 Launching the operations of a step one by one takes a GPU's host longer than the GPU takes to work
 them out. A recorded step (a CUDA graph) is one launch. It reads and writes the memory it was
-recorded with, so what differs from step to step is copied there before.
+recorded with, so what differs from step to step is copied there before; Python runs once, so losses
+and models that count calls, say, count no further.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from fairbench.errors import first_line
 from fairbench.train.batch import Visits
 from fairbench.train.dropout import HeldDraws
 
@@ -27,10 +29,21 @@ def record(step: Callable[[], None], /) -> Callable[[], None]:
     """Take a step, and return what takes it again: the same operations on the same memory.
 
     It has been taken before, so that all it keeps is there.
+
+    Raises
+    ------
+    RuntimeError
+        When it does what a recording cannot hold; it has not been taken then.
     """
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):  # which only writes down
-        step()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(graph):  # which only writes down
+            step()
+    except RuntimeError as error:
+        # The end of a recording that broke says no more than that, and leaves its stream in use.
+        torch.cuda.set_stream(stream)
+        cause = error.__context__
+        raise cause if isinstance(cause, RuntimeError) else error from None
     graph.replay()
     return graph.replay
 
@@ -82,6 +95,7 @@ class Replay:
     def refuse(self, reason: str, /) -> None:
         """Record no more steps, and say why."""
         self._refused = True
+        self._recorded.clear()  # and the memory they hold
         if (note := f"steps are not recorded: {reason}") not in self._notes:
             self._notes.append(note)
 
@@ -105,5 +119,5 @@ class Replay:
             try:
                 self._recorded[rows] = record(step)
             except RuntimeError as error:  # it wants to know a number, say
-                self.refuse(str(error).splitlines()[0])
+                self.refuse(first_line(error))
                 step()

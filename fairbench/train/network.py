@@ -90,6 +90,9 @@ class NetworkMethod(Method):
         May return a second value, signals (T,) by name, that the weighting wants to see. See
         `Batch` for how the same code can serve a stack of trials. A method that only multiplies
         the default losses says so in `loss_scales`, which keeps their closed form.
+
+        A function of its arguments alone, like the model's forward pass: it may be called more
+        often than there are steps, or once for many.
         """
         return task_losses(tasks, outputs, batch) * self.loss_scales(tasks, tradeoff)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fairbench import kernel
-from fairbench.errors import PluginError
+from fairbench.errors import PluginError, first_line
 from fairbench.kernel import Kernel
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
@@ -238,8 +238,7 @@ def _forward(
         mapped = mapped_forward(module, prefix)
         mapped(tensors, probe.expand(2, *probe.shape), True)
     except Exception as error:  # a stranger's forward may do what vmap cannot
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        notes.append(f"{name} trains one by one: {reason}")
+        notes.append(f"{name} trains one by one: {first_line(error)}")
         return looped_forward(module, prefix)
     notes.append(f"{name} is stacked with torch.vmap: it has an operation without a lane form")
     return mapped

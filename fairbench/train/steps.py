@@ -49,8 +49,9 @@ class Steps:
         seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
         apart = [derive(seed, "noise") for seed in seeds]
         kind = HeldDraws if setup.kernel == "graph" else Draws
-        self._noise = noise_draws(kind, setup.terms, apart, dtype, device)
         self._masks = mask_draws(kind, setup.masks, seeds, dtype, device)
+        kind = Draws if self._is_constant else kind  # once an epoch, between recorded steps
+        self._noise = noise_draws(kind, setup.terms, apart, dtype, device)
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
 
@@ -142,15 +143,15 @@ class Steps:
             self._state = state
             return
         after = {name: tensor.clone() for name, tensor in state.items()}  # may be one another's
-        if _shapes(after) == _shapes(self._state):
+        if _form(after) == _form(self._state):
             for name, tensor in self._state.items():
                 tensor.copy_(after[name])
             return
         self._state, self._adopted = after, None
         name, notes = type(self._setup.weighting).__qualname__, self._setup.notes
         if self._replay is not None:
-            self._replay.refuse(f"the state of {name} grows")
-        elif (note := f"{name} is asked by torch once its state has grown") not in notes:
+            self._replay.refuse(f"the state of {name} changes its form")
+        elif (note := f"{name} is asked by torch once its state has another form") not in notes:
             notes.append(note)
 
     def _fields(self, losses: Tensor, signals: dict[str, Tensor], done: Tensor) -> Fields:
@@ -161,7 +162,10 @@ class Steps:
             "progress": done,
             "state": dict(self._state),  # into which a rule may write
             "parameters": {
-                name.removeprefix(LEARNED): tensor.detach()
+                # A state may be made of them as they are before the step.
+                name.removeprefix(LEARNED): tensor.detach().clone()
+                if self._state
+                else tensor.detach()
                 for name, tensor in self.stack.parameters.items()
                 if name.startswith(LEARNED)
             },
@@ -194,5 +198,5 @@ class Steps:
         return weights, state
 
 
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in state.items()}
+def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in state.items()}

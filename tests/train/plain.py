@@ -224,6 +224,9 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
                 (weights * losses).sum().backward()
             else:
                 objective, state = weighting.objective(losses, Step(**fields))
+                state = {
+                    k: v.detach().clone() for k, v in state.items()
+                }  # as it is before the step
                 objective.backward(retain_graph=adversarial is not None)
                 if adversarial is not None:
                     factor = adversarial(trial.value, float(fields["progress"]))

@@ -30,7 +30,8 @@ class Tape(TorchDispatchMode):
     def replay(self):
         for func, args, kwargs, results in self.operations:
             for old, new in zip(results, tree_leaves(func(*args, **kwargs)), strict=False):
-                old.detach().copy_(new)
+                if old is not None:
+                    old.detach().copy_(new)
 
 
 def record(step):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from fairbench.errors import StudyError
+from fairbench.train.batch import visits_of
 from fairbench.weighting import Weighting
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.weighted import Dwa, Equal, Gradnorm, Pcgrad, Uncertainty
@@ -16,7 +17,7 @@ from fairbench_baselines.weighted import _Weighted as Weighted
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train import tape
 from tests.train.agreement import SMALL, VALUES
-from tests.train.conftest import make_work
+from tests.train.conftest import begun, make_work
 
 METHODS = [StaticAlpha, Equal, Uncertainty, Dwa, Pcgrad, Gradnorm, GroupDRO]
 
@@ -54,13 +55,65 @@ def test_every_step_but_the_first_of_a_size_is_replayed(counted, kind):
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_replayed_steps_have_the_same_bits(counted, kind):
+def test_replayed_steps_have_the_bits_of_those_taken_one_by_one(counted, kind, monkeypatch):
     method = kind(architecture={**SMALL, "dropout": 0.2})
     settings = {"epochs": 5, "schedule": "step", "clip_norm": 1.0, "dtype": "float32"}
-    one, two = (trained(method, kernel, **settings) for kernel in ("torch", "graph"))
-    for plain, replayed in zip(one.predictions, two.predictions, strict=True):
-        assert (plain.test == replayed.test).all()
+    replayed = trained(method, "graph", **settings)
     assert counted["replayed"] > 0
+    monkeypatch.setattr("fairbench.train.graph.record", refuse)
+    plain = trained(method, "graph", **settings)
+    assert plain.notes == [*replayed.notes, "steps are not recorded: RuntimeError"]
+    assert_same_bits(plain, replayed)
+
+
+def refuse(step):
+    raise RuntimeError
+
+
+def assert_same_bits(one, two):
+    for left, right in zip(one.predictions, two.predictions, strict=True):
+        assert (left.test == right.test).all()
+
+
+class Doubles(Weighting):
+    """A state of another precision than the study's, from the first step on."""
+
+    def initial_state(self, tasks):
+        return {"mean": torch.ones(tasks)}
+
+    def weights(self, step):
+        mean = 0.9 * step.state["mean"].double() + 0.1 * step.losses
+        return 1 / mean.to(step.losses.dtype), {"mean": mean}
+
+
+def test_a_state_keeps_its_precision(counted):
+    settings = {"epochs": 4, "dtype": "float32"}
+    one, two = (trained(method_of(Doubles), k, **settings) for k in ("torch", "graph"))
+    assert abs(one.predictions[0].test - two.predictions[0].test).max() < 1e-6
+    assert "steps are not recorded: the state of Doubles changes its form" in two.notes
+
+
+class Lottery(Weighting):
+    """Weights drawn once an epoch."""
+
+    constant = noisy = True
+
+    def weights(self, step):
+        return torch.softmax(step.noise, -1) + 0 * step.losses, step.state
+
+
+def test_noise_of_an_epoch(counted):
+    one, two = (trained(method_of(Lottery), k, epochs=40, patience=3) for k in ("torch", "graph"))
+    assert abs(one.predictions[0].test - two.predictions[0].test).max() < 1e-9
+    assert counted["replayed"] > 0
+
+
+def method_of(rule):
+    class Method(Weighted):
+        def weighting(self, dataset):
+            return rule()
+
+    return Method(architecture=SMALL)
 
 
 class Ramp(Weighting):
@@ -72,14 +125,9 @@ class Ramp(Weighting):
         return 1 + step.progress.unsqueeze(-1) + torch.zeros_like(step.losses), step.state
 
 
-class Ramped(Weighted):
-    def weighting(self, dataset):
-        return Ramp()
-
-
 def test_weights_of_an_epoch_reach_recorded_steps(counted):
     settings = {"epochs": 5, "optimizer": "sgd"}
-    ramped = [trained(Ramped(architecture=SMALL), k, **settings) for k in ("torch", "graph")]
+    ramped = [trained(method_of(Ramp), k, **settings) for k in ("torch", "graph")]
     level = trained(Equal(architecture=SMALL), "graph", **settings)
     one, two, other = (each.predictions[0].test for each in (*ramped, level))
     assert (one == two).all()
@@ -105,10 +153,48 @@ def test_what_cannot_be_recorded_trains_step_by_step(counted):
         trained(method, kernel, epochs=40, patience=2, lr=0.03) for kernel in ("torch", "graph")
     )
     assert counted == {"recorded": 0, "replayed": 0}
-    for plain, other in zip(one.predictions, two.predictions, strict=True):
-        assert (plain.test == other.test).all()
+    assert_same_bits(one, two)
     (note,) = (note for note in two.notes if "recorded" in note)
     assert "not permitted when stream is capturing" in note
+
+
+class Residual(torch.nn.Module):
+    """Of no known chain: its trunk goes through autograd."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.inner, self.norm = torch.nn.Linear(width, width), torch.nn.LayerNorm(width)
+
+    def forward(self, x):
+        return self.norm(x + torch.tanh(self.inner(x)))
+
+
+class OwnModel(Weighted):
+    def build(self, fold, tasks):
+        module = super().build(fold, tasks)
+        module.trunk = torch.nn.Sequential(Residual(7), torch.nn.Linear(7, 6))
+        return module
+
+
+def test_other_models_are_recorded_too(counted):
+    method = OwnModel(architecture=SMALL)
+    assert_same_bits(*(trained(method, kernel, epochs=6) for kernel in ("torch", "graph")))
+    assert counted["replayed"] > 0
+
+
+def test_no_step_holds_on_to_the_one_before():
+    """A CUDA graph cannot reach out to nodes that autograd made before it."""
+    run = begun(OwnModel(architecture=SMALL), make_work((None,), kernel="torch"))
+    engine, found = run.steps._engine, []
+    visits = visits_of(run.setup.train, run.orders, run.streams)
+    parameter = run.steps.stack.parameters["trunk.1.weight"]
+    engine.look(visits, 0, 16)
+    node = torch.autograd.graph.get_gradient_edge(parameter).node
+    node.register_prehook(found.append)
+    del node
+    engine.look(visits, 16, 16)
+    torch.autograd.backward(engine._net._hidden.sum(), inputs=[parameter])
+    assert not found
 
 
 def test_a_stack_that_shrinks_is_recorded_anew(counted):
@@ -133,7 +219,22 @@ def counts_of(counted):
 @pytest.mark.parametrize("kind", METHODS)
 @pytest.mark.parametrize("architecture", [{}, {"dropout": 0.2}, {"batch_norm": True}], ids=str)
 def test_a_gpu_replays_what_it_would_have_done(kind, architecture):
-    method = kind(architecture={**SMALL, **architecture})
+    assert_a_gpu_replays(kind(architecture={**SMALL, **architecture}))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_replays_other_models():
+    assert_a_gpu_replays(OwnModel(architecture=SMALL))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_says_what_could_not_be_recorded():
+    work = replace(make_work(VALUES, kernel="graph", epochs=3), device="cuda")
+    (note,) = Curious(architecture=SMALL).train(work).notes[-1:]
+    assert "not permitted when stream is capturing" in note
+
+
+def assert_a_gpu_replays(method):
     found = []
     for kernel in ("torch", "graph"):
         work = make_work(VALUES if method.tradeoff else (None,), kernel=kernel, epochs=6)
