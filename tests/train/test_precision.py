@@ -8,7 +8,10 @@ from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_work
 from tests.train.plain import plain_fit, plain_predict
 
-pytestmark = pytest.mark.usefixtures("each_kernel")
+pytestmark = [
+    pytest.mark.usefixtures("each_kernel"),
+    pytest.mark.parametrize("each_kernel", ["compiled", "torch"], indirect=True),
+]
 
 SEEDS = tuple(range(24))
 
