@@ -125,13 +125,15 @@ class Draws:
     def _stacked(self, name: str, draw: Draw, shape: torch.Size) -> Tensor:
         """Draws (AHEAD, S, ...), over the ones before: what one step needs lies together."""
         full = (AHEAD, len(self.generators), *shape)
-        if name not in self._space or self._space[name].shape != full:
-            self._space[name] = torch.empty(full, dtype=self.dtype)
+        # A GPU copies from locked pages while the host goes on; torch gives them out again after.
+        locked = self.device.type == "cuda"
+        if locked or name not in self._space or self._space[name].shape != full:
+            self._space[name] = torch.empty(full, dtype=self.dtype, pin_memory=locked)
         drawn = self._space[name]
         into = drawn.numpy()
         for lane, generator in enumerate(self.generators):
             into[:, lane] = draw((AHEAD, *shape), generator)
-        return drawn.to(self.device)
+        return drawn.to(self.device, non_blocking=locked)
 
     def keep(self, index: Sequence[int], /) -> None:
         """Go on with the trials of `index` only."""
