@@ -169,15 +169,24 @@ class Residual(torch.nn.Module):
         return self.norm(x + torch.tanh(self.inner(x)))
 
 
-class OwnModel(Weighted):
+class OwnTrunk:
     def build(self, fold, tasks):
         module = super().build(fold, tasks)
         module.trunk = torch.nn.Sequential(Residual(7), torch.nn.Linear(7, 6))
         return module
 
 
-def test_other_models_are_recorded_too(counted):
-    method = OwnModel(architecture=SMALL)
+class OwnModel(OwnTrunk, Equal):
+    pass
+
+
+class OwnModelByGradients(OwnTrunk, Pcgrad):
+    pass
+
+
+@pytest.mark.parametrize("kind", [OwnModel, OwnModelByGradients])
+def test_other_models_are_recorded_too(counted, kind):
+    method = kind(architecture=SMALL)
     assert_same_bits(*(trained(method, kernel, epochs=6) for kernel in ("torch", "graph")))
     assert counted["replayed"] > 0
 
@@ -223,8 +232,9 @@ def test_a_gpu_replays_what_it_would_have_done(kind, architecture):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_gpu_replays_other_models():
-    assert_a_gpu_replays(OwnModel(architecture=SMALL))
+@pytest.mark.parametrize("kind", [OwnModel, OwnModelByGradients])
+def test_a_gpu_replays_other_models(kind):
+    assert_a_gpu_replays(kind(architecture=SMALL))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

@@ -143,6 +143,7 @@ class _Rows(Weighting):
         return step.gramian.diagonal(dim1=-2, dim2=-1).add(0.1).rsqrt(), step.state
 
 
+@pytest.mark.parametrize("each_kernel", ["compiled", "torch"], indirect=True)
 @pytest.mark.parametrize("weighting", [Weighting, _Rows])
 @pytest.mark.parametrize("trunk", [in_a_row, begins_with_norm, _Twice, with_a_subclass])
 def test_chains_of_layers(trunk, weighting):
