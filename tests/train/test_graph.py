@@ -3,12 +3,14 @@
 A CUDA graph is stood in for by a tape of operations (`tape.py`), which like it knows memory only.
 """
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 import torch
 
 from fairbench.errors import StudyError
+from fairbench.train import graph
 from fairbench.train.batch import visits_of
 from fairbench.weighting import Weighting
 from fairbench_baselines.group_dro import GroupDRO
@@ -222,6 +224,56 @@ def test_it_takes_a_gpu():
 
 def counts_of(counted):
     return counted["recorded"], counted["replayed"]
+
+
+class FakeGraph:
+    """Stands in for torch's: what happens within is only written down."""
+
+    def __init__(self):
+        self.replays = 0
+
+    def replay(self):
+        self.replays += 1
+
+
+@contextmanager
+def fake_capture(graph):
+    """Ends as torch's does where a recording broke: with an error that says no more than that."""
+    try:
+        yield
+    except RuntimeError:
+        raise RuntimeError("capture failed due to a previous error") from None
+
+
+@pytest.fixture
+def streams(monkeypatch):
+    """Which streams were made the current one."""
+    made_current = []
+    monkeypatch.setattr("torch.cuda.CUDAGraph", FakeGraph)
+    monkeypatch.setattr("torch.cuda.graph", fake_capture)
+    monkeypatch.setattr("torch.cuda.current_stream", lambda: "main")
+    monkeypatch.setattr("torch.cuda.set_stream", made_current.append)
+    return made_current
+
+
+def test_a_step_that_is_recorded_has_been_taken_once(streams):
+    steps = []
+    again = graph.record(lambda: steps.append(1))
+    assert steps == [1]
+    assert again.__self__.replays == 1
+    again()
+    assert again.__self__.replays == 2
+    assert streams == []
+
+
+def test_a_recording_that_broke_says_why_and_goes_back_to_its_stream(streams):
+    def step():
+        message = "operation not permitted when stream is capturing"
+        raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError, match="not permitted when stream is capturing"):
+        graph.record(step)
+    assert streams == ["main"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
