@@ -202,6 +202,16 @@ def test_rules_that_stand_a_little_apart(rule, each_kernel):
     assert any("its state has another form" in n for n in trained.notes) == grown
 
 
+def test_a_state_that_has_grown_stays_with_torch_when_the_stack_shrinks(each_kernel):
+    class Method(Weighted):
+        def weighting(self, dataset):
+            return _History()
+
+    work = make_work(VALUES, epochs=60, patience=3, lr=0.03, seeds=(0, 1, 2))
+    trained = assert_agrees(Method(architecture=SMALL), work)
+    assert len({int(prediction.record["epochs"]) for prediction in trained.predictions}) > 1
+
+
 @pytest.mark.parametrize("rule", [_SingleNumbers, _ConstantSingle])
 def test_constants_of_another_precision(rule):
     class Method(Weighted):
