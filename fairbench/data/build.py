@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.data.choose import Choice, choose
-from fairbench.data.encode import (
-    check_mixed,
-    check_target,
-    feature_matrix,
-    infer_kind,
-    protected,
-    to_numbers,
-)
+from fairbench.data.encode import check_mixed, check_target, feature_matrix, to_numbers
 from fairbench.data.files import read_table
+from fairbench.data.groups import infer_kind, protected
 from fairbench.data.locate import locate as locate_file
 from fairbench.data.tables import Column, FrameTable, Table, is_table_file
 from fairbench.dataset import Card, Dataset, DatasetSource, DatasetSpec, ProtectedColumn, Roles
