@@ -11,7 +11,8 @@ from fairbench.dataset import Protected, ProtectedColumn, ProtectedKind
 from fairbench.errors import DataError
 
 if TYPE_CHECKING:
-    from fairbench.data.tables import Column, Table
+    from fairbench.data.columns import Column
+    from fairbench.data.tables import Table
     from fairbench.dataset import FloatArray, IntArray
 
 __all__ = ["infer_kind", "protected"]
