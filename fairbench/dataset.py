@@ -42,7 +42,8 @@ class File:
     Parameters
     ----------
     name
-        File name looked for on the data search path, in the cache and, last, in the download.
+        File name looked for on the data search path, in the package, in the cache and, last, in
+        the download.
     sha256
         SHA-256 of the file with its newlines normalised to LF.
     url
@@ -50,16 +51,20 @@ class File:
     member
         The exact name of the file inside `url` where that is a zip archive; ``inner.zip!name``
         where that archive holds another.
+    package
+        The copy that ships with an installed package, as ``package:path``; with the suffix
+        ``.xz`` it is compressed, which pandas reads as it is. Empty where none ships.
     """
 
     name: str
     sha256: str
     url: str = ""
     member: str = ""
+    package: str = ""
 
 
 class Locate(Protocol):
-    """Finds a verified local copy of a `File`: search path, cache, then download."""
+    """Finds a verified local copy of a `File`: search path, package, cache, then download."""
 
     def __call__(self, file: File, /) -> Path: ...
 

@@ -214,14 +214,14 @@ def test_a_file_whose_methods_flags_cannot_edit(folder):
     assert "methods = 'ridge' is no list of names or tables where: --config" in said
 
 
-def test_a_dataset_that_is_not_there_says_which_file_to_put_where(monkeypatch):
+def test_a_dataset_that_is_not_there_says_which_file_to_put_where(monkeypatch, wages):
     def offline(*_args, **_kwargs):
         raise OSError("no network")
 
     monkeypatch.setattr("socket.socket.connect", offline)
     monkeypatch.setattr("socket.getaddrinfo", offline)
-    said = refused("-m", "ridge", "-d", "parkinson")
-    assert "parkinsons_updrs.data" in said
+    said = refused("-m", "ridge", "-d", "wages")
+    assert "wages.csv" in said
 
 
 def test_a_folder_that_cannot_be_written(folder):
