@@ -18,6 +18,8 @@ _DATASET = {
     "features": "--features",
     "cluster": "--cluster",
     "bins": "--bins",
+    "min_group": "--min-group",
+    "merge_groups": "--merge-groups",
 }
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
