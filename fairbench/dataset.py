@@ -48,7 +48,8 @@ class File:
         File name looked for on the data search path, in the package, in the cache and, last, in
         the download.
     sha256
-        SHA-256 of the file with its newlines normalised to LF.
+        SHA-256 of the file with its newlines normalised to LF. Empty where the publisher's copy
+        has no known hash: such a file is read where the user put it, and never downloaded.
     url
         Where it is downloaded from; empty where the file cannot be downloaded.
     member
@@ -148,6 +149,8 @@ class DatasetSpec:
         enough, rather than left out one by one.
     label
         Tells two uses of one dataset apart in reports; defaults to the dataset's name.
+    options
+        Of the dataset's plugin: ``{"rows": 10000}`` for ``synthetic``.
     """
 
     name: str
@@ -159,6 +162,7 @@ class DatasetSpec:
     min_group: Annotated[int, Ge(1)] | None = None
     merge_groups: bool = False
     label: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -266,12 +270,17 @@ class DatasetSource(ABC):
     """What a dataset plugin writes: where the table comes from and what its columns are.
 
     A plugin reads; the core selects columns, drops unusable rows (and counts them), encodes
-    text, and builds the `Dataset`, so that every dataset treats these alike.
+    text, and builds the `Dataset`, so that every dataset treats these alike. The fields of a
+    subclass that is a frozen dataclass are the dataset's options.
     """
 
     card: ClassVar[Card]
     roles: ClassVar[Roles]
-    files: ClassVar[tuple[File, ...]] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the table is read from: a class attribute, unless it depends on options."""
+        return ()
 
     @abstractmethod
     def table(self, locate: Locate) -> pd.DataFrame:

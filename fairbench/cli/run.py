@@ -44,8 +44,9 @@ POSITIVE = click.IntRange(min=1)
     "--set",
     "assign",
     multiple=True,
-    metavar="METHOD.OPTION=VALUE",
-    help="Option of a method, of the protocol (protocol.OPTION) or of training (training.FIELD).",
+    metavar="NAME.OPTION=VALUE",
+    help="Option of a method or dataset, of the protocol (protocol.OPTION) or of training "
+    "(training.FIELD).",
 )
 @click.option("--target", "targets", multiple=True, help="Column to predict; repeatable.")
 @click.option(

@@ -37,6 +37,12 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
         When the dataset's plugin fails.
     """
     if is_table_file(spec.name):
+        if spec.options:
+            raise DataError(
+                f"a table has no option {next(iter(spec.options))!r}",
+                where=f"dataset {spec.name}",
+                mend="leave the options out: only datasets of plugins have any",
+            )
         path = Path(spec.name)
         card = Card(title=path.name, source="a table of the user", licence="not stated")
         return _assemble(path.name, spec, read_table(path), None, card)
@@ -46,7 +52,7 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
         registry = load()
     component = registry.find("dataset", spec.name)
     try:
-        source = component.load()()
+        source = component.build(spec.options)
         return build(spec, source, locate_file)
     except FairbenchError:
         raise

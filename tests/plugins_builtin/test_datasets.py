@@ -29,7 +29,7 @@ def opened(name, **roles):
 
 def test_all_are_offered():
     offered = {c.name for c in load().components("dataset") if c.distribution == "fairbench-mtl"}
-    assert offered == set(NAMES)
+    assert offered == {*NAMES, "acs-income"}  # which has tests of its own
 
 
 @pytest.mark.parametrize("name", NAMES)
