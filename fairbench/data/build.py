@@ -21,7 +21,7 @@ from fairbench.data.encode import (
     to_numbers,
 )
 from fairbench.data.files import read_table
-from fairbench.data.groups import infer_kind, protected
+from fairbench.data.groups import infer_kind, intersection, protected, sized
 from fairbench.data.identifiers import suspect, warnings
 from fairbench.data.locate import locate as locate_file
 from fairbench.data.lost import Usable, by_group, usable
@@ -50,18 +50,24 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
     PluginError
         When the dataset's plugin fails.
     """
-    if registry is None:
-        from fairbench.plugins import load
-
-        registry = load()
     if is_table_file(spec.name, registry):
+        if spec.options:
+            raise DataError(
+                f"a table has no option {next(iter(spec.options))!r}",
+                where=f"dataset {spec.name}",
+                mend="leave the options out: only datasets of plugins have any",
+            )
         path = Path(spec.name)
         name = visible(path.name)
         card = Card(title=name, source="a table of the user", licence="not stated")
         return _Assembly(name, spec, read_table(path, spec.encoding), None, card).dataset
+    if registry is None:
+        from fairbench.plugins import load
+
+        registry = load()
     component = registry.find("dataset", spec.name)
     try:
-        source = component.load()()
+        source = component.build(spec.options)
         dataset = build(spec, source, locate_file)
     except FairbenchError:
         raise
@@ -128,7 +134,7 @@ class _Assembly:
             feature_names=features.names,
             targets=self._targets(),
             target_names=choice.targets,
-            protected=tuple(self._protected(p, keep) for p in choice.protected),
+            protected=tuple(self._protected(columns, keep) for columns in choice.protected),
             clusters=self._clusters(),
             cluster_name=choice.cluster,
             card=replace(
@@ -146,13 +152,19 @@ class _Assembly:
     def _choice(self) -> Choice:
         return choose(self.spec, self.table.names, self.roles, self.table.where)
 
+    @property
+    def _attributes(self) -> tuple[str, ...]:
+        """Every column of a protected attribute."""
+        return tuple(name for columns in self._choice.protected for name in columns)
+
     @cached_property
     def _columns(self) -> Mapping[str, Column]:
         """Every column in use, over all rows."""
         choice = self._choice
-        reader = Reader(self.table, Notation(self.spec.decimal, self.spec.thousands))
+        notation = Notation(self.spec.decimal, self.spec.thousands)
+        reader = Reader(self.table, notation, "category" if self.roles else "guess")
         cluster = (choice.cluster,) if choice.cluster else ()
-        in_use = dict.fromkeys((*choice.targets, *choice.protected, *cluster, *choice.features))
+        in_use = dict.fromkeys((*choice.targets, *self._attributes, *cluster, *choice.features))
         return {name: reader.column(name, self._how(name)) for name in in_use}
 
     def _how(self, name: str) -> How:
@@ -163,10 +175,8 @@ class _Assembly:
             return "category"
         if name in self.spec.numeric:
             return "number"
-        if name in choice.protected:
-            if self.roles and any(isinstance(v, str) for v in self.roles.protected[name].labels):
-                return "category"
-            return "group" if self.spec.keep_na else "guess"
+        if name in self._attributes and self.spec.keep_na:
+            return "group"
         return "guess"
 
     def _check(self) -> None:
@@ -178,7 +188,7 @@ class _Assembly:
             if name in columns:
                 to_numbers(columns[name], "column", table)
         if self.roles is not None:
-            for name in choice.protected:
+            for name in self._attributes:
                 if self.roles.protected[name].kind == "continuous":
                     to_numbers(columns[name], "continuous protected attribute", table)
             return
@@ -208,7 +218,7 @@ class _Assembly:
     @cached_property
     def _usable(self) -> Usable:
         choice = self._choice
-        needed = {*choice.targets, *choice.protected, choice.cluster}
+        needed = {*choice.targets, *self._attributes, choice.cluster}
         if self.spec.missing == "drop":
             needed |= set(self._suspected[0])
         return usable(self._columns, needed, self.table)
@@ -231,10 +241,16 @@ class _Assembly:
                 )
         return np.ascontiguousarray(targets, dtype=np.float64)
 
-    def _protected(self, name: str, rows: BoolArray) -> Protected:
-        column = self._columns[name].rows(rows)
-        how = self.roles.protected[name] if self.roles else ProtectedColumn(infer_kind(column))
-        return protected(column, how, self.spec.bins, self.table)
+    def _protected(self, names: tuple[str, ...], rows: BoolArray) -> Protected:
+        """The attribute made of the columns `names`, over `rows` that have all their values."""
+        parts = []
+        for name in names:
+            column = self._columns[name].rows(rows)
+            kind = ProtectedColumn(infer_kind(column))
+            how = self.roles.protected[name] if self.roles else kind
+            parts.append(protected(column, how, self.spec.bins, self.table))
+        spec = self.spec
+        return sized(intersection(parts), spec.min_group, spec.merge_groups, self.table)
 
     def _clusters(self) -> IntArray | None:
         name = self._choice.cluster
@@ -254,7 +270,7 @@ class _Assembly:
         caveats = []
         if constant := self._features.constant:
             caveats.append(f"constant, and so no feature: {', '.join(constant)}")
-        used = (*self._choice.targets, *self._choice.protected, *self._suspected[0])
+        used = (*self._choice.targets, *self._attributes, *self._suspected[0])
         read = [f"{n} ({self._columns[n].read})" for n in used if self._columns[n].read]
         return [*caveats, *([f"not written as plain numbers: {', '.join(read)}"] if read else [])]
 
@@ -266,11 +282,11 @@ class _Assembly:
             filled |= finite(self._columns[name]).missing & keep
         if not (lost.any() or filled.any()):
             return []
-        name = choice.protected[0]
-        known = ~self._columns[name].missing
-        if not self._columns[name].is_text:
-            known &= np.isfinite(self._columns[name].numbers)
-        attribute = self._protected(name, known)
+        known = np.ones(self.table.rows, dtype=bool)
+        for part in choice.protected[0]:
+            known &= ~finite(self._columns[part]).missing
+        attribute = self._protected(choice.protected[0], known)
+        name = attribute.name
         said = []
         if lost.any():
             reasons = ", ".join(f"{why} {count:,}" for why, count in self._usable.dropped)

@@ -102,16 +102,26 @@ class Column:
         codes[~self.missing] = pd.factorize(cells[~self.missing])[0]
         return codes
 
+    def sorted(self) -> tuple[FloatArray | TextArray, IntArray]:
+        """The different values in order, and (n,) each cell's index into them; none is missing."""
+        if self.is_text:
+            return self.levels, self.codes
+        return np.unique(self.numbers, return_inverse=True)
+
     def distinct(self) -> int:
         """Number of different values."""
         return len(self.levels) if self.is_text else int(self.identity().max(initial=-1)) + 1
 
 
 class Reader:
-    """Reads the columns of one table, all in the notation of that table."""
+    """Reads the columns of one table, all in the notation of that table.
 
-    def __init__(self, table: Table, notation: Notation, /) -> None:
-        self.table, self.notation = table, notation
+    `texts` is what a column of texts is guessed to be: ``category`` where whoever made the table
+    chose the types of its columns.
+    """
+
+    def __init__(self, table: Table, notation: Notation, /, texts: How = "guess") -> None:
+        self.table, self.notation, self.texts = table, notation, texts
 
     def column(self, name: str, how: How = "guess", /) -> Column:
         """The column `name` as numbers where all its cells are, as texts otherwise.
@@ -131,7 +141,7 @@ class Reader:
         if pa.types.is_decimal(kind):
             array, kind = pc.cast(array, pa.string()), pa.string()
         if _is_text(kind):
-            return self._text(name, array, how)
+            return self._text(name, array, self.texts if how == "guess" else how)
         column = _typed(name, array)
         if column is None:
             raise unusable(name, str(kind), self.table.where)

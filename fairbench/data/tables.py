@@ -28,7 +28,7 @@ SHOWN = 3
 """How many bad rows a message lists."""
 
 
-def is_table_file(name: str, registry: Registry, /) -> bool:
+def is_table_file(name: str, registry: Registry | None = None, /) -> bool:
     """Whether `name` means a user's file rather than a dataset that a plugin offers.
 
     A path with a folder or with a table's suffix is one. A bare name is one only where no
@@ -36,6 +36,10 @@ def is_table_file(name: str, registry: Registry, /) -> bool:
     """
     if Path(name).suffix.lower() in SUFFIXES or re.search(r"[/\\]", name):
         return True
+    if registry is None:
+        from fairbench.plugins import load
+
+        registry = load()
     offered = (component.name for component in registry.components("dataset"))
     return Path(name).exists() and name not in offered
 
