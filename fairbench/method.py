@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,9 @@ __all__ = [
     "Trial",
     "Work",
 ]
+
+MOST = 10**9
+"""Of anything that is counted in `Training`."""
 
 Part = Literal["train", "validation", "test"]
 Status = Literal["ok", "diverged", "failed"]
@@ -116,21 +120,21 @@ class Training:
         ``torch`` elsewhere. The compiled kernel rounds differently.
     """
 
-    epochs: Annotated[int, Ge(1)] = 50
-    batch_size: Annotated[int, Ge(1)] = 32
+    epochs: Annotated[int, Ge(1), Le(MOST)] = 50
+    batch_size: Annotated[int, Ge(1), Le(MOST)] = 32
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: Annotated[float, Gt(0)] = 0.01
+    lr: Annotated[float, Gt(0), Lt(math.inf)] = 0.01
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    weight_decay: Annotated[float, Ge(0)] = 0.0
+    weight_decay: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    clip_norm: Annotated[float, Gt(0)] | None = None
-    patience: Annotated[int, Ge(1)] | None = None
-    min_delta: Annotated[float, Ge(0)] = 0.0
-    chain: Annotated[int, Ge(1)] = 1
+    clip_norm: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    patience: Annotated[int, Ge(1), Le(MOST)] | None = None
+    min_delta: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
+    chain: Annotated[int, Ge(1), Le(MOST)] = 1
     dtype: Literal["float32", "float64"] = "float32"
     scale_targets: bool = True
-    lanes: Annotated[int, Ge(1)] = 64
-    memory: Annotated[int, Ge(1)] = 1024
+    lanes: Annotated[int, Ge(1), Le(MOST)] = 64
+    memory: Annotated[int, Ge(1), Le(MOST)] = 1024
     kernel: Literal["auto", "compiled", "torch", "graph"] = "auto"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
+from fairbench.toml import parsed
 
 __all__ = ["Given", "study_keys"]
 
@@ -150,9 +151,15 @@ def _assignment(text: str) -> tuple[list[str], Any]:
             mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
         )
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
+        return parts, parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value
+    except ValueError as error:
+        raise StudyError(
+            f"the value cannot be read: {error}",
+            where=f"--set {path}",
+            mend="give a plain value",
+        ) from error
 
 
 def _put_option(

@@ -12,6 +12,8 @@ from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fairbench.errors import visible
+
 if TYPE_CHECKING:
     from fairbench.execute import Outcome
     from fairbench.plugins import Component
@@ -42,7 +44,8 @@ class Live:
         self._metric = _error_metric(plan)
         self._task = self._bar.add_task("trials", total=total, completed=done)
         again = f", {done} of them done before" if done else ""
-        self._console.print(f"{total} trials{again}; run folder {folder}", highlight=False)
+        told = Text(visible(f"{total} trials{again}; run folder {folder}"))
+        self._console.print(told, soft_wrap=True)
         if self._console.is_terminal and done < total:
             self._display = RichLive(self._view(), console=self._console, refresh_per_second=4)
             self._display.start()
@@ -52,9 +55,8 @@ class Live:
         trials = len(outcome.job.chunk.trials)
         if outcome.trained is None:
             self._failed += trials
-            self._console.print(
-                f"{outcome.job.chunk.key} failed: {outcome.reason}", style="red", markup=False
-            )
+            told = visible(f"{outcome.job.chunk.key} failed: {outcome.reason}")
+            self._console.print(Text(told, style="red"), soft_wrap=True)
         else:
             self._trials += trials
             self._steps += outcome.trained.model_steps

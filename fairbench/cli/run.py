@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairbench.cli._common import registry_for
+from fairbench.cli._common import echo_json, registry_for
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -151,9 +151,10 @@ def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
 
     page = registry.find("reporter", "html").build({}).render([result], View())
     for name, content in page.items():
-        text = content if isinstance(content, bytes) else content.encode()
+        text = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
         with writing(result.path):
             write_bytes(result.path / name, text)
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
-    click.echo(next(iter(shown.render([result], View()).values())))
+    document = str(next(iter(shown.render([result], View()).values())))
+    (echo_json if as_json else click.echo)(document)
     click.echo(f"Report: {result.path / next(iter(page))}", err=True)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Chunk", "Plan", "plan"]
 
+MOST_TRIALS = 10_000_000
+"""Trials of one study: their names alone take some gigabytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -140,8 +143,18 @@ def plan(study: Study, registry: Registry, /) -> Plan:
     }
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
+    _check_size(study, arms)
     splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
+
+
+def _check_size(study: Study, arms: Mapping[tuple[str, str], Arm]) -> None:
+    trials = (study.splits or 1) * study.seeds * sum(len(arm.values) for arm in arms.values())
+    if trials > MOST_TRIALS:
+        raise StudyError(
+            f"the study has {trials:,} trials, more than {MOST_TRIALS:,}",
+            mend="take fewer seeds, splits or trade-off values, or several studies",
+        )
 
 
 def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
