@@ -13,7 +13,8 @@ from fairbench.data import open_dataset
 from fairbench.dataset import Card, Dataset, DatasetSpec, Protected
 from fairbench.errors import StudyError
 from fairbench.plugins import load
-from fairbench.study.protocols import Honest, check_groups
+from fairbench.study.check_splits import check_groups
+from fairbench.study.honest import Honest
 
 
 def made(groups, clusters=None) -> Dataset:
