@@ -38,7 +38,6 @@ from fairbench.analyze.intervals import (
     bca_interval,
     corrected_interval,
     smallest_detectable,
-    split_ratio,
 )
 from fairbench.analyze.matched import (
     TOLERANCE,
@@ -51,6 +50,10 @@ from fairbench.analyze.matched import (
 from fairbench.analyze.noise import (
     beyond_noise,
     noise_floor,
+)
+from fairbench.analyze.overlap import (
+    Overlap,
+    split_overlap,
 )
 from fairbench.analyze.permutation import (
     permuted,
@@ -92,6 +95,7 @@ __all__ = [
     "Box",
     "Finding",
     "Interval",
+    "Overlap",
     "Ranking",
     "Rule",
     "Run",
@@ -128,7 +132,7 @@ __all__ = [
     "ranking",
     "relative_table",
     "smallest_detectable",
-    "split_ratio",
+    "split_overlap",
     "summary_table",
     "surfaces",
     "trials_table",

@@ -44,7 +44,8 @@ class Units:
     @cached_property
     def holders(self) -> IntArray:
         """Number of units (g,) that have a row of each judged group."""
-        return np.count_nonzero(self.members, axis=0)
+        units: IntArray = (self.members > 0).sum(axis=0)
+        return units
 
     @cached_property
     def strata(self) -> list[tuple[int, IntArray]]:
@@ -64,8 +65,7 @@ class Units:
 def judged_groups(dataset: Dataset, /) -> list[int]:
     """Codes of the groups of the first protected attribute that a disparity is made of."""
     attribute = dataset.protected[0]
-    small = getattr(attribute, "small", ())
-    return [code for code, label in enumerate(attribute.labels) if label not in small]
+    return [code for code, label in enumerate(attribute.labels) if label not in attribute.small]
 
 
 def units_of(dataset: Dataset, /) -> Units:
@@ -150,7 +150,7 @@ def _imbalance(units: Units, fold: IntArray, folds: int) -> float:
     """
 
     def per_fold(weights: FloatArray | IntArray) -> FloatArray:
-        return np.bincount(fold, weights=weights, minlength=folds)
+        return np.bincount(fold, weights=weights, minlength=folds).astype(np.float64)
 
     groups = np.stack([per_fold(held) for held in units.members.T])
     rows = per_fold(units.size)
