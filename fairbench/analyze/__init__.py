@@ -67,6 +67,7 @@ from fairbench.analyze.selection import (
     boxes,
     optimism,
 )
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
     summary_table,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "attainment_table",
     "audit_dataset",
     "audit_rows",
+    "audit_splits",
     "audit_trials",
     "baseline_points",
     "bca_interval",

@@ -26,6 +26,7 @@ from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ class Run(Tables):
         """
         findings = [Finding(**finding) for finding in self.manifest.get("audits", [])]
         for name in self.manifest["datasets"]:
+            aim = self.manifest["protocol"].get("test_share")
+            findings += audit_splits(name, self._rows[name], aim)
             findings += audit_rows(name, self._rows[name])
         findings += audit_trials(self._trials)
         columns = ["dataset", "check", "level", "text"]
