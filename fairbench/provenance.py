@@ -49,6 +49,7 @@ def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[
             "name": study.protocol.name,
             "label": plan.protocol.label,
             "selection": plan.protocol.selection,
+            "test_share": plan.protocol.test_share,
             "options": asdict(plan.protocol),  # type: ignore[call-overload]
         },
         "datasets": {
