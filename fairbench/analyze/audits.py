@@ -63,6 +63,7 @@ def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
         worst = max(straddling)
         text = f"up to {worst} clusters have rows in more than one part of a split"
         findings.append(_finding(name, "clusters", worst > 0, text if worst else "stay whole"))
+    findings += [_left_out(name, attribute) for attribute in rows.protected if attribute.small]
     return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
 
 
@@ -72,10 +73,24 @@ def _straddling(clusters: IntArray, split: Split) -> int:
     return int((counts > 1).sum())
 
 
+def _left_out(name: str, attribute: Protected) -> Finding:
+    """Groups that leave every disparity, with their rows in the table."""
+    counts = np.bincount(attribute.groups, minlength=len(attribute.labels))
+    told = ", ".join(
+        f"{label} ({count} rows)"
+        for label, count in zip(attribute.labels, counts, strict=True)
+        if label in attribute.small
+    )
+    text = f"{attribute.name}: too few rows to be compared, so part of no disparity: {told}"
+    return Finding(name, "groups", "warning", text)
+
+
 def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:
     """The smallest group on test rows over all splits, in rows and in clusters."""
     small = []
     for code, label in enumerate(attribute.labels):
+        if label in attribute.small:
+            continue
         members = [s.test[attribute.groups[s.test] == code] for s in rows.splits]
         fewest = min(len(index) for index in members)
         people = None
