@@ -75,11 +75,11 @@ def hgr_polynomial(
     fair learning with continuous attributes: the double-kernel HGR), or of one below the
     number of distinct values; all functions of A where A is discrete.
     """
-    functions: FloatArray
     if protected.kind == "continuous":
         functions = _of_attribute(protected)
     else:
-        functions = one_hot(protected) / np.sqrt(group_sizes(protected) / len(target))
+        scale = np.sqrt(len(target) / group_sizes(protected))
+        functions = np.asarray(one_hot(protected) * scale, dtype=np.float64)
     correlations = _polynomials(prediction) @ functions / len(target)
     largest: FloatArray = np.linalg.svd(correlations, compute_uv=False)[:, 0]
     values: FloatArray = np.minimum(largest, 1.0)
