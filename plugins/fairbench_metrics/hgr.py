@@ -81,7 +81,7 @@ def hgr_polynomial(
         scale = np.sqrt(len(target) / group_sizes(protected))
         functions = np.asarray(one_hot(protected) * scale, dtype=np.float64)
     correlations = _polynomials(prediction) @ functions / len(target)
-    largest: FloatArray = np.linalg.svd(correlations, compute_uv=False)[:, 0]
+    largest = np.linalg.svd(correlations, compute_uv=False)[:, 0].astype(np.float64)
     values: FloatArray = np.minimum(largest, 1.0)
     return values
 
