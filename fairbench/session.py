@@ -9,15 +9,16 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fairbench.errors import RunFolderError
 from fairbench.execute import Outcome
 from fairbench.method import Fold, Part
-from fairbench.metric import Neighbours
+from fairbench.neighbours import Neighbours, nearest
+from fairbench.plugins import is_individual
 from fairbench.store import Cost, Rows, RunFolder, writing
 
 if TYPE_CHECKING:
+    from fairbench.dataset import Dataset
+    from fairbench.protocol import Split
     from fairbench.study import Chunk, Plan
 
 __all__ = ["Session"]
@@ -81,15 +82,11 @@ class Session:
     def prepare(self, resolved: Plan) -> None:
         """Store a first manifest, and what analysis needs of the data."""
         self.write()  # first of all: it is what marks the folder as this run's
+        individual = any(is_individual(metric.description) for metric in resolved.metrics)
         with writing(self.folder.path):
             for name, data in resolved.datasets.items():
                 splits = resolved.splits[name]
-                near = {
-                    (number, part): nearest(Fold(data, split), part)
-                    for number, split in enumerate(splits)
-                    for part in HELD_OUT
-                    if split[part].size
-                }
+                near = _near(data, splits) if individual else {}
                 rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
 
@@ -164,13 +161,14 @@ class Session:
             self.write()
 
 
-def nearest(fold: Fold, part: Part, /, count: int = 5) -> Neighbours:
-    """The `count` nearest rows of every row of `part` in scaled features, itself included."""
-    from sklearn.neighbors import NearestNeighbors
-
-    features = fold.features(part)
-    search = NearestNeighbors(n_neighbors=min(count, len(features))).fit(features)
-    return Neighbours(search.kneighbors(features, return_distance=False).astype(np.int64))
+def _near(data: Dataset, splits: Sequence[Split]) -> dict[tuple[int, Part], Neighbours]:
+    """The neighbours of all held-out rows among each other, by split and part."""
+    return {
+        (number, part): nearest(Fold(data, split).features(part))
+        for number, split in enumerate(splits)
+        for part in HELD_OUT
+        if split[part].size
+    }
 
 
 def _rate(count: int, seconds: float) -> float:

@@ -20,6 +20,7 @@ from fairbench.plugins.descriptions import (
     ReporterDescription,
     ReproductionDescription,
     WeightingDescription,
+    is_individual,
 )
 from fairbench.plugins.hookspecs import hookimpl
 from fairbench.plugins.registry import Registry, added, load
@@ -45,5 +46,6 @@ __all__ = [
     "WeightingDescription",
     "added",
     "hookimpl",
+    "is_individual",
     "load",
 ]

@@ -5,6 +5,7 @@ from fairbench.report.judgement import Judgement
 from fairbench.report.points import averaged_fronts
 from fairbench.report.ranks import Ranks
 from fairbench.report.reporter import Documents, Reporter, View
+from fairbench.report.unusable import unusable
 
 __all__ = [
     "Contents",
@@ -16,4 +17,5 @@ __all__ = [
     "View",
     "averaged_fronts",
     "gather",
+    "unusable",
 ]

@@ -158,10 +158,10 @@ class RunFolder:
             clusters = arrays.get("clusters")
             splits = tuple(_split(codes) for codes in arrays["splits"])
             neighbours = {
-                (number, part): Neighbours(arrays[key])
+                (number, part): Neighbours.from_arrays(found)
                 for number in range(len(splits))
                 for part in _PARTS
-                if (key := f"neighbours.{number}.{part}") in arrays
+                if (found := _under(f"neighbours.{number}.{part}.", arrays))
             }
             return Rows(arrays["targets"], protected, clusters, splits, neighbours)
 
@@ -231,7 +231,8 @@ class RunFolder:
             arrays["clusters"] = rows.clusters
         arrays["splits"] = np.stack([_codes(split, len(rows.targets)) for split in rows.splits])
         for (split, part), neighbours in rows.neighbours.items():
-            arrays[f"neighbours.{split}.{part}"] = neighbours.index
+            for name, array in neighbours.arrays().items():
+                arrays[f"neighbours.{split}.{part}.{name}"] = array
         write_bytes(self.path / "rows" / f"{file}.npz", npz(arrays))
 
     def write_chunk(
@@ -293,6 +294,11 @@ def npz(arrays: Mapping[str, np.ndarray], /) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose name begins with `prefix`, by the rest of their name."""
+    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
 
 
 def _stacked(records: Sequence[np.ndarray | None]) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fairbench.report import Contents, Documents, Reporter, View, gather
+from fairbench.report import Contents, Documents, Reporter, View, gather, unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,12 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "runs": [_run(run) for run in contents.runs],
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
         "verdicts": _records(judged.verdicts),
+        "unusable": [
+            {"dataset": sheet.label, "target": target, "protected": protected, "sentence": told}
+            for sheet in contents.sheets
+            for target, protected in sheet.views
+            for told in unusable(contents, sheet, target, protected)
+        ],
         "disagreements": _records(judged.disagreements),
         "ranking": _ranking(contents),
         "noise": _records(judged.noise),
