@@ -70,15 +70,19 @@ def carry_out(shared: Shared, job: Job, /) -> Outcome:
 
 
 def _train(shared: Shared, job: Job) -> Trained:
-    from fairbench.plugins import load
+    from fairbench.plugins import load, made_declared, parts_of
 
     chunk = job.chunk
-    method = load().find("method", job.method).build(job.options)
+    registry = load()
+    component = registry.find("method", job.method)
+    method = component.build(job.options)
     if not isinstance(method, Method):
         raise PluginError(f"{job.method!r} is no Method")
     fold = Fold(shared.datasets[chunk.dataset], shared.splits[chunk.dataset][chunk.split])
     work = Work(chunk.trials, fold, job.training, shared.entropy, shared.device)
-    return checked(method.train(work), work, f"method {job.method!r}")
+    with made_declared(parts_of(registry, component, job.options, method)):
+        trained = method.train(work)
+    return checked(trained, work, f"method {job.method!r}")
 
 
 def packed(outcome: Outcome, /) -> bytes:
