@@ -128,7 +128,7 @@ def _states(
 
 def _files(component: Component, look: Callable[[str, File], State]) -> Iterator[State]:
     try:
-        files = component.load().files
+        files = component.build({}).files
     except FairbenchError as error:
         yield State(component.name, "", "broken", problem=str(error))
         return

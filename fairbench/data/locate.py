@@ -104,6 +104,8 @@ def locate(file: File, /) -> Path:
         raise absent(file, "FAIRBENCH_OFFLINE forbids downloading it")
     if not file.url:
         raise absent(file, "it cannot be downloaded")
+    if not file.sha256:
+        raise absent(file, "it is not downloaded, because no hash of it is known to check it by")
     from fairbench.data.download import DownloadError, download
 
     try:
@@ -114,6 +116,8 @@ def locate(file: File, /) -> Path:
 
 def check_hash(path: Path, file: File, *, packed: bool = False) -> None:
     """Refuse `path` unless it has (or, `packed`, holds) the bytes of `file`, up to CRLF for LF."""
+    if not file.sha256:
+        return
     try:
         found = sha256_lf(path, packed=packed)
     except OSError as error:
@@ -137,11 +141,11 @@ def absent(file: File, why: str = "") -> DataError:
         f"{p.folder} ({p.origin}{'' if p.folder.is_dir() else ', no such folder'})" for p in places
     )
     source = f" from {_origin(file)}" if file.url else ""
+    pinned = f" (SHA-256 {file.sha256} with LF newlines)" if file.sha256 else ""
     return DataError(
         f"file {file.name} was not found" + (f", and {why}" if why else ""),
         where=f"looked in {searched}",
-        mend=f"put {file.name}{source} (SHA-256 {file.sha256} with LF newlines) "
-        f"into {places[0].folder}",
+        mend=f"put {file.name}{source}{pinned} into {places[0].folder}",
     )
 
 
