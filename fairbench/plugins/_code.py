@@ -4,7 +4,7 @@ A wheel is the files of its RECORD. An editable install, a distribution without 
 plugin that is not installed are the packages and single modules that entry points and targets
 name. To these comes what they import, directly or not, from folders that are no site-packages:
 another editable install, or a helper on the path. Distributions that are required count by their
-versions, those among them that offer plugins by their files too.
+versions, and by their files where they offer plugins themselves or are small.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from fairbench.plugins.hookspecs import PROJECT
 __all__ = ["Code", "analysis_code", "code_of", "code_of_class", "core_code"]
 
 ROOT = Path(__file__).parents[1]
+
+SMALL = 4 * 2**20
+"""Bytes of a distribution that is required up to which it is hashed as well."""
+
+VERSIONED = frozenset({"torch", "numpy", "pandas", "scikit-learn", "scipy"})
+"""Distributions whose versions stand in every manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def _own_modules(found: metadata.Distribution | None) -> list[str]:
 
 
 def _required(distribution: str) -> dict[str, str]:
-    """Versions of what is required; with a digest where that offers plugins."""
+    """Versions of what is required, directly or not; with a digest where that is due or cheap."""
     versions: dict[str, str] = {}
     waiting = [normalised(distribution)]
     while waiting:
@@ -145,7 +151,18 @@ def _required(distribution: str) -> dict[str, str]:
             if there is None or needed in known or re.search(r";.*\bextra\b", requirement):
                 continue
             versions[needed] = str(there.version)
-            if any(entry.group == PROJECT for entry in there.entry_points):
-                versions[needed] += f" {digest_of(_whole(needed, ()))}"
+            if _is_plugin(there) or _is_small(there):
+                versions[needed] += f" {digest_of(_whole(needed, ()))}".rstrip()
             waiting.append(needed)
     return dict(sorted(versions.items()))
+
+
+def _is_plugin(found: metadata.Distribution) -> bool:
+    return any(entry.group == PROJECT for entry in found.entry_points)
+
+
+def _is_small(found: metadata.Distribution) -> bool:
+    """Whether it costs next to nothing to read it whole, by what its RECORD says of sizes."""
+    if normalised(str(found.name)) in VERSIONED:
+        return False
+    return sum(file.size or 0 for file in found.files or ()) <= SMALL

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fairbench.plugins import _imports, code_of, core_code
+from fairbench.plugins import _code, _imports, code_of, core_code
 from fairbench.plugins._files import digest_of, folder_files, imports_of
 
 MODULE = "from fairbench.plugins import hookimpl\n"
@@ -79,6 +79,24 @@ class TestWheel:
             "stranger",
             lambda: write(folder / "near_by-1.0.dist-info/METADATA", newer),
         )
+
+    def test_what_is_required_and_small_counts_by_its_files(self, install, changes, monkeypatch):
+        folder = install("far-away", {"stranger": MODULE})
+        metadata = next(folder.glob("far_away*")) / "METADATA"
+        with metadata.open("a") as file:
+            file.write("Requires-Dist: nearby\n")
+        install("nearby", {"neighbour": "x = 1\n"})
+        (next(folder.glob("nearby*")) / "entry_points.txt").unlink()
+        record(folder, "far-away", "stranger.py")
+        record(folder, "nearby", "neighbour.py")
+        edits = iter("234")
+
+        def edit() -> None:
+            write(folder / "neighbour.py", f"x = {next(edits)}\n")
+
+        assert changes("far-away", "stranger", edit)
+        monkeypatch.setattr(_code, "SMALL", -1)
+        assert not changes("far-away", "stranger", edit)
 
 
 class TestWithoutRecord:
@@ -167,8 +185,6 @@ def test_no_distribution_and_no_file_is_no_error():
 class TestOwn:
     def test_what_shows_predictions_is_apart_from_what_makes_them(self, monkeypatch, tmp_path):
         import shutil
-
-        from fairbench.plugins import _code
 
         copy = tmp_path / "fairbench"
         shutil.copytree(_code.ROOT, copy, ignore=shutil.ignore_patterns("__pycache__"))
