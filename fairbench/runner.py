@@ -21,7 +21,9 @@ from fairbench.execute import (
     cores,
     heeded,
     held,
+    vouch,
 )
+from fairbench.plugins import digest_of_parts
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import Cost, RunFolder, writing
@@ -140,9 +142,7 @@ def run(
         session.prepare(resolved)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        outcomes = _outcomes(
-            executor, shared, [_job(resolved, kernels, c) for c in waiting], limits
-        )
+        outcomes = _outcomes(executor, shared, _jobs(resolved, kernels, waiting), limits)
         try:
             _train(resolved, session, outcomes, progress or Quiet(), registry)
             with writing(folder.path):
@@ -294,13 +294,21 @@ def _default(registry: Registry, limits: Limits, chunks: int, device: str) -> Ex
     return _built(registry, "serial" if alone else "local")
 
 
-def _job(resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunk: Chunk) -> Job:
-    """`chunk` for a worker, which trains with the kernel of this machine or not at all."""
-    arm = resolved.arms[chunk.dataset, chunk.method]
-    training = arm.training
-    if arm.trains_networks:
-        training = replace(training, kernel=kernels[training.kernel])
-    return Job(chunk, arm.component.qualified, arm.options, training)
+def _jobs(
+    resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunks: Sequence[Chunk]
+) -> list[Job]:
+    """`chunks` for workers, which train with this process's kernel and code or not at all."""
+    codes = {place: digest_of_parts(arm.parts) for place, arm in resolved.arms.items()}
+    for code in codes.values():
+        vouch(code)
+    jobs = []
+    for chunk in chunks:
+        arm = resolved.arms[place := (chunk.dataset, chunk.method)]
+        training = arm.training
+        if arm.trains_networks:
+            training = replace(training, kernel=kernels[training.kernel])
+        jobs.append(Job(chunk, arm.component.qualified, arm.options, training, codes[place]))
+    return jobs
 
 
 def failed_trials(result: Run, /) -> int:

@@ -232,6 +232,36 @@ def test_a_strangers_executor_is_part_of_the_run(tmp_path, monkeypatch):
         run(tmp_path / "run", "ridge")
 
 
+def test_a_worker_with_other_code_trains_nothing(foreign, tmp_path, monkeypatch):
+    """Here both are this process, which forgets what it has loaded when the helper is edited."""
+    from fairbench.execute import job
+
+    real = job._train
+
+    def late(shared, asked):
+        job._vouched.clear()
+        foreign(0.0)
+        return real(shared, asked)
+
+    monkeypatch.setattr(job, "_train", late)
+    (reason,) = run(tmp_path / "run", "plain").failures()["reason"]
+    assert "this worker has other code of fairbench or of method 'plain'" in reason
+
+
+def test_an_edit_during_a_run_is_nothing_to_who_has_loaded_the_code(foreign, tmp_path, monkeypatch):
+    from fairbench.execute import job
+
+    real = job._train
+
+    def late(shared, asked):
+        helper = next(tmp_path.glob("site/foreign_helper.py"))
+        helper.write_text("SHIFT = 0.0\n")
+        return real(shared, asked)
+
+    monkeypatch.setattr(job, "_train", late)
+    assert run(tmp_path / "run", "plain").failures().empty
+
+
 # Uses
 
 

@@ -8,7 +8,7 @@ from fairbench.plugins._code import Code, analysis_code, code_of, code_of_class,
 from fairbench.plugins._component import Component
 from fairbench.plugins._discover import Plugin, Problem
 from fairbench.plugins._options import REQUIRED, Option
-from fairbench.plugins._parts import Part, made_declared, parts_of
+from fairbench.plugins._parts import Part, digest_of_parts, made_declared, parts_of
 from fairbench.plugins.descriptions import (
     API_VERSION,
     DatasetDescription,
@@ -52,6 +52,7 @@ __all__ = [
     "code_of",
     "code_of_class",
     "core_code",
+    "digest_of_parts",
     "hookimpl",
     "load",
     "made_declared",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import PluginError
+from fairbench.plugins._code import code_of, core_code
 from fairbench.plugins._component import recorded
 
 if TYPE_CHECKING:
     from fairbench.plugins._component import Component
     from fairbench.plugins.registry import Registry
 
-__all__ = ["Part", "made_declared", "parts_of"]
+__all__ = ["Part", "digest_of_parts", "made_declared", "parts_of"]
 
 DEEPEST = 20
 """Components within one another before that counts as endless."""
@@ -87,6 +89,14 @@ def _uses(part: Part, instance: object) -> tuple[Any, ...]:
 def _key(part: Part) -> tuple[str, str, str]:
     options = json.dumps(part.options, sort_keys=True, default=repr)
     return part.component.kind, part.component.qualified, options
+
+
+def digest_of_parts(parts: Iterable[Part], /) -> str:
+    """SHA-256 of all code that trains with `parts`, that of fairbench included."""
+    origins = {part.component.origin() for part in parts}
+    codes = [core_code(), *(code_of(*origin) for origin in origins)]
+    told = sorted((c.name, c.version, c.sha256, *sorted(c.requires.items())) for c in codes)
+    return sha256(repr(told).encode()).hexdigest()
 
 
 @contextmanager

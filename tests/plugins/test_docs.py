@@ -107,7 +107,8 @@ def test_the_network_closes_the_gap(mean_gap):
 
 def test_the_method_made_of_another_conforms():
     scope: dict[str, type] = {"__name__": "example"}
-    exec(block("from dataclasses import dataclass, field, replace"), scope)
+    text = block("from dataclasses import dataclass, field, replace")
+    exec(compile(text, "plugins.md", "exec", dont_inherit=True), scope)
     rounded = scope["Rounded"](base="ridge")
 
     class TestRounded(conformance.MethodConformance):
