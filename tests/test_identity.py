@@ -161,10 +161,19 @@ def rmse(result) -> float:
 # Code
 
 
-@pytest.mark.parametrize("method", ["plain", "net", "ruled", "wrapping"])
-def test_a_helper_edited_is_another_run(foreign, tmp_path, monkeypatch, method):
-    """Beside a method, a model that another declares, a weighting, and a method inside one."""
-    asked = {"name": method, "options": {"base": "plain"} if method == "wrapping" else {}}
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("plain", {}),
+        ("ruled", {}),
+        ("wrapping", {"base": "plain"}),
+        ("single-task", {"model": "wide"}),
+        ("equal", {"weighting_name": "foreign:heavy"}),
+    ],
+)
+def test_a_helper_edited_is_another_run(foreign, tmp_path, monkeypatch, method, options):
+    """Beside a stranger's method, model or weighting, or a method inside another."""
+    asked = {"name": method, "options": options}
     monkeypatch.chdir(tmp_path)
     before = fairbench.run(study(asked), executor="serial")
     foreign(0.0)
@@ -173,7 +182,7 @@ def test_a_helper_edited_is_another_run(foreign, tmp_path, monkeypatch, method):
     assert "nothing in this folder was changed" in caught.value.mend
     after = fairbench.run(study(asked), executor="serial")
     assert after.path != before.path
-    if method != "net":  # whose numbers the helper has no part in
+    if method != "single-task":  # with a model whose numbers the helper has no part in
         assert rmse(after) != rmse(before)
     foreign(1.0)
     again = fairbench.run(study(asked), executor="serial")

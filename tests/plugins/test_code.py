@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,25 @@ class TestWithoutRecord:
                 patch.syspath_prepend(tmp_path / place)
                 digests.append(code_of("nowhere", "wandering"))
         assert digests[0] == digests[1]
+
+    def test_editable_through_a_finder(self, install, changes, tmp_path, monkeypatch):
+        """As setuptools does it: the checkout lies in no folder of the path."""
+        source = tmp_path / "checkout"
+        write(source / "found/__init__.py", "")
+        write(source / "found/rule.py", "x = 1\n")
+
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                if name == "found":
+                    return spec_from_file_location(name, source / "found/__init__.py")
+                return None
+
+        monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
+        folder = install("far-away", {"found": None})
+        write(folder / "__editable___far_away_finder.py", "MAPPING = {}\n")
+        record(folder, "far-away", "__editable___far_away_finder.py")
+        edited = source / "found/rule.py"
+        assert changes("far-away", "found.rule", lambda: write(edited, "x = 2\n"))
 
     def test_of_a_shared_namespace_its_own_part(self, install, changes):
         folder = install("far-away", {"stranger": "from acme.fair import rule\n"})
