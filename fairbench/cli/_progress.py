@@ -60,6 +60,7 @@ class Live:
         else:
             self._trials += trials
             self._steps += outcome.trained.model_steps
+            self._failed += sum(p.status == "failed" for p in outcome.trained.predictions)
             self._note_best(outcome)
         self._bar.advance(self._task, trials)
         if self._display is not None:

@@ -85,6 +85,11 @@ POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Longest time one chunk may take.",
 )
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Train trials again that failed; those that lacked memory or disk are anyway.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/STUDY-HASH).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
@@ -124,6 +129,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
             device=flags["device"],
             executor=_executor(registry, flags["executor"], flags["scheduler"]),
             chunk_seconds=flags["chunk_seconds"],
+            retry_failed=flags["retry_failed"],
             command=shlex.join(["fairbench", *sys.argv[1:]]),
             progress=Live(),
             registry=registry,

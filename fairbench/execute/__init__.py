@@ -2,7 +2,7 @@
 
 from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.interrupt import check_interrupt, heeded, held
-from fairbench.execute.job import Job, Outcome, Shared, carry_out
+from fairbench.execute.job import Job, Outcome, Shared, carry_out, vouch
 
 __all__ = [
     "Executor",
@@ -15,4 +15,5 @@ __all__ = [
     "cores",
     "heeded",
     "held",
+    "vouch",
 ]

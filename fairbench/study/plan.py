@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
 from fairbench.method import Method, Training, Trial
+from fairbench.plugins import parts_of
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
 from fairbench.study.check_splits import check_groups
@@ -19,7 +20,7 @@ from fairbench.study.study import MethodSpec, Study, training_of
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.plugins import Component, Registry
+    from fairbench.plugins import Component, Part, Registry
 
 __all__ = ["Arm", "Chunk", "Plan", "plan"]
 
@@ -31,8 +32,8 @@ MOST_TRIALS = 10_000_000
 class Arm:
     """A method on a dataset: what its trials have in common.
 
-    `options` are complete but for the method's defaults; `values` is ``(None,)`` for a method
-    without trade-off.
+    `options` are complete but for the method's defaults; `parts` are the method and all that it
+    is made of; `values` is ``(None,)`` for a method without trade-off.
     """
 
     dataset: str
@@ -40,8 +41,14 @@ class Arm:
     component: Component
     options: Mapping[str, object]
     instance: Method
+    parts: tuple[Part, ...]
     values: tuple[float | None, ...]
     training: Training
+
+    @property
+    def trains_networks(self) -> bool:
+        """Whether ``training.kernel`` has a say."""
+        return any(part.component.kind == "model" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ def plan(study: Study, registry: Registry, /) -> Plan:
         if not is_table_file(spec.name, registry):
             sources.append(registry.find("dataset", spec.name))
     arms = {
-        (label, spec.title): _arm(study, protocol, label, dataset, spec, component)
+        (label, spec.title): _arm(study, registry, protocol, label, dataset, spec, component)
         for label, dataset in datasets.items()
         for spec, component in found
     }
@@ -165,6 +172,7 @@ def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
 
 def _arm(
     study: Study,
+    registry: Registry,
     protocol: Protocol,
     label: str,
     dataset: Dataset,
@@ -175,6 +183,7 @@ def _arm(
     instance = component.build(options)
     if not isinstance(instance, Method):
         raise StudyError(f"{spec.name!r} is no Method", where=component.qualified)
+    parts = parts_of(registry, component, options, instance)
     training = training_of(protocol.training(dataset.name), study.training)
     tradeoff = instance.tradeoff
     values: tuple[float | None, ...] = (None,)
@@ -186,7 +195,7 @@ def _arm(
             f"method {spec.title!r} has no trade-off to sweep",
             mend="leave its values out",
         )
-    return Arm(label, spec.title, component, options, instance, values, training)
+    return Arm(label, spec.title, component, options, instance, parts, values, training)
 
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:

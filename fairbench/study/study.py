@@ -174,10 +174,23 @@ class Study(BaseModel):
         """JSON in one fixed spelling: equal studies, equal text."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
+    @property
+    def ordered(self) -> Study:
+        """The same study with its methods and datasets in one fixed order."""
+        return self.model_copy(
+            update={
+                "methods": tuple(sorted(self.methods, key=lambda m: m.title)),
+                "datasets": tuple(sorted(self.datasets, key=lambda d: (d.label, d.name))),
+            }
+        )
+
     def digest(self, *more: str) -> str:
-        """SHA-256 of what decides the predictions: the study but for its name and its view."""
+        """SHA-256 of what decides the predictions: the study but for its name and its view.
+
+        The order of methods and of datasets belongs to the view.
+        """
         shown = {"name": "", "metrics": (), "error": "", "disparity": ""}
-        trained = self.model_copy(update=shown).canonical()
+        trained = self.ordered.model_copy(update=shown).canonical()
         text = "\x1f".join([trained, *more])  # names of files may be no Unicode
         return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
 
