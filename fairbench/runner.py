@@ -21,6 +21,7 @@ from fairbench.execute import (
     cores,
     heeded,
     held,
+    refuse_unguarded,
 )
 from fairbench.provenance import describe
 from fairbench.session import Session
@@ -106,6 +107,7 @@ def run(
     """
     import fairbench.plugins
 
+    refuse_unguarded()
     registry = registry or fairbench.plugins.load()
     limits = _limits(jobs, chunk_seconds)
     if isinstance(executor, str):

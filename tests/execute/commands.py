@@ -59,6 +59,37 @@ def wait_for(happened, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+def children() -> list[int]:
+    """Processes that this one has started and that have not ended, but for Python's own."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            rest = stat.read_text().rsplit(")", 1)[1].split()
+            command = (stat.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if (
+            b"resource_tracker" not in command
+            and int(rest[1]) == os.getpid()
+            and rest[0] not in "ZX"
+        ):
+            found.append(int(stat.parent.name))
+    return found
+
+
+def workers(group: int) -> list[int]:
+    """Worker processes of the local executor in a process group."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(folder.name)) == group:
+                command = (folder / "cmdline").read_bytes()
+                found += [int(folder.name)] if b"execute/boot.py" in command else []
+        except OSError:
+            continue
+    return found
+
+
 def alive(group: int) -> list[str]:
     """Processes of a process group that have not ended."""
     found = []
