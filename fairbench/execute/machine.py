@@ -79,9 +79,9 @@ def started(processes: int, security: Security, patience: float) -> Iterator[Spe
     }
     scheduler = {"cls": OwnScheduler, "options": {**common, "port": 0, "dashboard": False}}
     with _safe_path(), quiet():
-        with starting():  # threads and processes inherit both
-            # Its own first start, in one of those threads, would come without the signal mask.
-            resource_tracker.ensure_running()
+        # Its first start, which comes with the first worker's, would unblock the signal again.
+        resource_tracker.ensure_running()
+        with starting():  # threads inherit the mask, and the processes that they start
             cluster = SpecCluster(
                 scheduler=scheduler,
                 worker=worker,
