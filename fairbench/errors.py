@@ -73,5 +73,19 @@ def near(name: str, known: Iterable[str]) -> str:
 
 def first_line(error: BaseException, /) -> str:
     """The first line of what a stranger's error says, or its kind where it says nothing."""
-    said = str(error).strip()
+    said = _text(error).strip()
     return said.splitlines()[0] if said else type(error).__name__
+
+
+def told(error: BaseException, /) -> str:
+    """The kind of a stranger's error and what it says, whatever asking it does."""
+    return f"{type(error).__name__}: {_text(error)}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as another:  # its __str__ is a stranger's code as well
+        return f"(its text raises {type(another).__name__})"
