@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -33,7 +34,7 @@ class FairbenchError(Exception):
             lines.append(f"  where: {self.where}")
         if self.mend:
             lines.append(f"  mend:  {self.mend}")
-        return "\n".join(lines)
+        return visible("\n".join(lines), keep="\n")
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.mend))
@@ -69,6 +70,21 @@ def near(name: str, known: Iterable[str]) -> str:
     if close := get_close_matches(name, names, n=3, cutoff=0.5):
         return f"did you mean {' or '.join(map(repr, close))}?"
     return f"known: {', '.join(names) or 'none'}"
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str, /, keep: str = "") -> str:
+    """`text` with control characters and lone surrogates as escapes, but for those in `keep`.
+
+    What comes from a file can neither steer the terminal it is shown on nor fail to be encoded.
+    """
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _escaped(found[0]), text)
+
+
+def _escaped(character: str) -> str:
+    return repr(character)[1:-1] if ord(character) < 0x200E else f"\\u{ord(character):04x}"
 
 
 def first_line(error: BaseException, /) -> str:

@@ -136,7 +136,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Fold:
-    """A dataset under one split, scaled by its training rows only.
+    """A dataset under one split, filled in and scaled by its training rows only.
 
     Without `scale_targets` the targets stay in their own units.
     """
@@ -146,8 +146,12 @@ class Fold:
     scale_targets: bool = True
 
     @cached_property
+    def _fill(self) -> FloatArray:
+        return self.dataset.fill(self.split.train)
+
+    @cached_property
     def _feature_scale(self) -> tuple[FloatArray, FloatArray]:
-        return _moments(self.dataset.features[self.split.train])
+        return _moments(self.dataset.filled(self.split.train, self._fill))
 
     @cached_property
     def _target_scale(self) -> tuple[FloatArray, FloatArray]:
@@ -155,9 +159,12 @@ class Fold:
         return moments if self.scale_targets else (0 * moments[0], 0 * moments[1] + 1)
 
     def features(self, part: Part, /) -> FloatArray:
-        """Features (rows, d), each with mean 0 and standard deviation 1 on training rows."""
+        """Features (rows, d), each with mean 0 and standard deviation 1 on training rows.
+
+        Missing ones are filled in before with what training rows say: see `Dataset.fill`.
+        """
         mean, scale = self._feature_scale
-        return (self.dataset.features[self.split[part]] - mean) / scale
+        return (self.dataset.filled(self.split[part], self._fill) - mean) / scale
 
     def targets(self, part: Part, /) -> FloatArray:
         """Targets (rows, t), standardised likewise unless they stay in their own units."""

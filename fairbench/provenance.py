@@ -95,7 +95,8 @@ def _dataset(dataset: Dataset, number: int) -> dict[str, Any]:
         "features": list(dataset.feature_names),
         "targets": list(dataset.target_names),
         "protected": [
-            {"name": a.name, "kind": a.kind, "labels": list(a.labels)} for a in dataset.protected
+            {"name": a.name, "kind": a.kind, "labels": list(a.labels), "small": list(a.small)}
+            for a in dataset.protected
         ],
         "cluster": dataset.cluster_name,
     }

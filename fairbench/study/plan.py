@@ -131,7 +131,7 @@ def plan(study: Study, registry: Registry, /) -> Plan:
         if label in datasets:
             raise StudyError(f"dataset {label!r} stands twice", mend="give each use its own label")
         datasets[label] = dataset
-        if not is_table_file(spec.name):
+        if not is_table_file(spec.name, registry):
             sources.append(registry.find("dataset", spec.name))
     arms = {
         (label, spec.title): _arm(study, protocol, label, dataset, spec, component)
