@@ -89,7 +89,7 @@ def _escaped(character: str) -> str:
 
 def first_line(error: BaseException, /) -> str:
     """The first line of what a stranger's error says, or its kind where it says nothing."""
-    said = str(error).strip()
+    said = _text(error).strip()
     return said.splitlines()[0] if said else type(error).__name__
 
 
@@ -116,3 +116,17 @@ def transient(error: BaseException, /) -> bool:
 _TRANSIENT = (MemoryError, OSError, ImportError, EOFError)
 _TRANSIENT_NAMES = {"OutOfMemoryError", "BrokenExecutor"}  # torch's, and those of process pools
 _OUT_OF_MEMORY = ("can't allocate memory", "CUDA error", "can't start new thread")
+
+
+def told(error: BaseException, /) -> str:
+    """The kind of a stranger's error and what it says, whatever asking it does."""
+    return f"{type(error).__name__}: {_text(error)}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as another:  # its __str__ is a stranger's code as well
+        return f"(its text raises {type(another).__name__})"

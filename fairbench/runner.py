@@ -21,6 +21,7 @@ from fairbench.execute import (
     cores,
     heeded,
     held,
+    refuse_unguarded,
     vouch,
 )
 from fairbench.plugins import digest_of_parts
@@ -113,6 +114,7 @@ def run(
     """
     import fairbench.plugins
 
+    refuse_unguarded()
     registry = registry or fairbench.plugins.load()
     limits = _limits(jobs, chunk_seconds)
     if isinstance(executor, str):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from importlib import import_module
+from traceback import print_exc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,6 +32,14 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "gate": ("fairbench.cli.gate:command", "Hold a run against a baseline, for CI."),
 }
 
+
+EX_SOFTWARE = 70
+"""Exit code of a defect, as sysexits.h numbers it: none that a result has."""
+
+DEFECT = (
+    "Error: this is a defect of fairbench, or of what it is built on; please report it, "
+    "with the lines above"
+)
 
 LINES = "\n"
 
@@ -82,6 +92,16 @@ class _Verbs(click.Group):
         _refuse_empty(ctx, args)
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except (click.ClickException, click.Abort):  # for who asked click not to exit
+            raise
+        except Exception:
+            print_exc()
+            click.echo(DEFECT, err=True)
+            sys.exit(EX_SOFTWARE)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -92,6 +112,9 @@ class _Verbs(click.Group):
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
             ctx.exit(130)  # 128 + SIGINT, what shells expect
+        except BrokenPipeError:  # whoever read standard output has heard enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(141)  # 128 + SIGPIPE
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,7 +11,7 @@ from fairbench.errors import StudyError
 from fairbench.study import parse_grid
 from fairbench.toml import parsed
 
-__all__ = ["Given", "study_keys"]
+__all__ = ["Given", "executor_options", "study_keys"]
 
 _DATASET = {
     "targets": "--target",
@@ -68,6 +68,19 @@ def study_keys(
     _put_datasets(given, flags, filed)
     _put_methods(given, flags, filed, sweeps)
     return given
+
+
+def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[str]]:
+    """Options of the executor among what ``--set`` assigned, and the rest, which is the study's."""
+    options: dict[str, Any] = {}
+    rest = []
+    for text in assigned:
+        if not text.startswith("executor."):
+            rest.append(text)
+            continue
+        (_, *names), value = _assignment(text)
+        options[".".join(names)] = value
+    return options, rest
 
 
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
@@ -148,7 +161,8 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
+            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
+            "executor.OPTION=VALUE",
         )
     try:
         return parts, parsed(f"value = {value}")["value"]

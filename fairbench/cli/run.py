@@ -45,8 +45,8 @@ POSITIVE = click.IntRange(min=1)
     "assign",
     multiple=True,
     metavar="NAME.OPTION=VALUE",
-    help="Option of a method or dataset, of the protocol (protocol.OPTION) or of training "
-    "(training.FIELD).",
+    help="Option of a method or dataset, the protocol (protocol.OPTION), training (training.FIELD) "
+    "or the executor (executor.OPTION).",
 )
 @click.option("--target", "targets", multiple=True, help="Column to predict; repeatable.")
 @click.option(
@@ -98,7 +98,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
 
     Run the same command again to continue where it was stopped.
     """
-    from fairbench.cli._flags import study_keys
+    from fairbench.cli._flags import executor_options, study_keys
     from fairbench.cli._progress import Live
     from fairbench.errors import StudyError
     from fairbench.runner import Interrupted, failed_trials, run
@@ -110,6 +110,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     filed = load(config) if config is not None else {}
     if flags["features"]:
         flags["features"] = [part.strip() for part in flags["features"].split(",")]
+    of_executor, flags["assign"] = executor_options(flags["assign"])
     given = study_keys(
         flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
     )
@@ -127,7 +128,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
             out=flags["out"],
             jobs=flags["jobs"],
             device=flags["device"],
-            executor=_executor(registry, flags["executor"], flags["scheduler"]),
+            executor=_executor(registry, flags["executor"], flags["scheduler"], of_executor),
             chunk_seconds=flags["chunk_seconds"],
             retry_failed=flags["retry_failed"],
             command=shlex.join(["fairbench", *sys.argv[1:]]),
@@ -143,11 +144,15 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
         ctx.exit(1)
 
 
-def _executor(registry: Registry, name: str | None, scheduler: str | None) -> Any:
+def _executor(
+    registry: Registry, name: str | None, scheduler: str | None, options: dict[str, Any]
+) -> Any:
     """What `run` takes as its executor; an address alone means the one that takes addresses."""
-    if scheduler is None:
+    if scheduler is not None:
+        name, options = name or "dask", {**options, "scheduler": scheduler}
+    if not options:
         return name
-    return registry.find("executor", name or "dask").build({"scheduler": scheduler})
+    return registry.find("executor", name or "local").build(options)
 
 
 def _show(registry: Registry, result: Run, *, as_json: bool) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import pickle
-import sys
 import time
 import traceback
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.aside import aside
 from fairbench.dataset import Dataset
-from fairbench.errors import PluginError
+from fairbench.errors import PluginError, told
 from fairbench.execute.check import checked
 from fairbench.method import Fold, Method, Trained, Training, Work
 from fairbench.protocol import Split
@@ -62,7 +61,7 @@ class Outcome:
     def failed(cls, job: Job, error: BaseException, seconds: float, /) -> Outcome:
         """The outcome of a job that ended in `error`."""
         detail = "".join(traceback.format_exception(error))
-        return cls(job, None, seconds, f"{type(error).__name__}: {error}", detail)
+        return cls(job, None, seconds, told(error), detail)
 
 
 def carry_out(shared: Shared, job: Job, /) -> Outcome:
@@ -70,9 +69,11 @@ def carry_out(shared: Shared, job: Job, /) -> Outcome:
     started = time.perf_counter()
     try:
         # What a plugin prints must not garble a document on standard output.
-        with redirect_stdout(sys.stderr):
+        with aside():
             trained = _train(shared, job)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Outcome.failed(job, error, time.perf_counter() - started)
     return Outcome(job, trained, time.perf_counter() - started)
 

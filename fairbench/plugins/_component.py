@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fairbench.errors import PluginError
+from fairbench.aside import aside
+from fairbench.errors import PluginError, told
 from fairbench.plugins._names import OWN, normalised
 
 if TYPE_CHECKING:
@@ -88,11 +89,14 @@ class Component:
             loaded.append(self)
         module, _, path = self.description.target.partition(":")
         try:
-            target: Any = import_module(module)
-            for attribute in path.split("."):
-                target = getattr(target, attribute)
-        except (Exception, SystemExit) as error:
-            raise self._broken(f"cannot be imported: {type(error).__name__}: {error}") from error
+            with aside():
+                target: Any = import_module(module)
+                for attribute in path.split("."):
+                    target = getattr(target, attribute)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self._broken(f"cannot be imported: {told(error)}") from error
         if (base := _BASES.get(self.kind)) is not None:
             expected = getattr(import_module(base[0]), base[1])
             if not (isinstance(target, type) and issubclass(target, expected)):

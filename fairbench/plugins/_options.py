@@ -20,7 +20,8 @@ from typing import (
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
-from fairbench.errors import FairbenchError, PluginError, StudyError, near
+from fairbench.aside import aside
+from fairbench.errors import FairbenchError, PluginError, StudyError, near, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -116,14 +117,15 @@ def instantiate(target: Any, given: Mapping[str, object], /, *, of: str) -> Any:
         name: _validated(value, hints[name], name=name, of=of) for name, value in given.items()
     }
     try:
-        return target(**values)
-    except FairbenchError:
+        with aside():
+            return target(**values)
+    except (FairbenchError, KeyboardInterrupt):
         raise
     except ValueError as error:  # what a __post_init__ says of a combination of options
         raise StudyError(f"{of}: {error}", mend=_all_allowed(target)) from error
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(
-            f"{of} cannot be instantiated: {type(error).__name__}: {error}",
+            f"{of} cannot be instantiated: {told(error)}",
             mend="report it to the plugin's authors",
         ) from error
 
