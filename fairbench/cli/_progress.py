@@ -12,6 +12,8 @@ from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fairbench.errors import visible
+
 if TYPE_CHECKING:
     from fairbench.execute import Outcome
     from fairbench.plugins import Component
@@ -41,6 +43,10 @@ class Live:
         self._plan, self._since = plan, time.perf_counter()
         self._metric = _error_metric(plan)
         self._task = self._bar.add_task("trials", total=total, completed=done)
+        for label, dataset in plan.datasets.items():
+            for notice in dataset.card.notices:
+                warning = Text.assemble(("Warning: ", "yellow"), visible(f"{label}: {notice}"))
+                self._console.print(warning, soft_wrap=True)
         again = f", {done} of them done before" if done else ""
         self._console.print(f"{total} trials{again}; run folder {folder}", highlight=False)
         if self._console.is_terminal and done < total:

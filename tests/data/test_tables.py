@@ -359,7 +359,9 @@ CELLS = st.sampled_from(
         .map(str.encode),
     )
 )
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_garbage_gives_a_dataset_or_a_clear_error(tmp_path, data):
     path = tmp_path / "my.csv"
     path.write_bytes(data)
