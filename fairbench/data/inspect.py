@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from fairbench.data.assemble import Assembly
     from fairbench.data.columns import Column
     from fairbench.data.reader import How
-    from fairbench.dataset import DatasetSpec, FloatArray
+    from fairbench.dataset import DatasetSpec, FloatArray, IntArray
 
 __all__ = ["ColumnFacts", "Inspection", "inspect_table"]
 
-SAMPLE = 20_000
-"""Rows that correlations are estimated on, evenly spaced over the table."""
+SAMPLE, COUNTED = 20_000, 500_000
+"""Rows that correlations are estimated on and different values counted on, evenly spaced."""
 
 TWIN, LEAK = 0.98, 0.9
 """Absolute rank correlation with the target from which a column is its twin, or gives it away."""
@@ -41,7 +41,7 @@ Role = Literal["target", "protected", "cluster", "feature", "left out", "dropped
 class ColumnFacts:
     """One column: how it is read, what part it plays and why, and what is suspicious of it.
 
-    `levels` is the number of different values.
+    `levels` is the number of different values, of those in half a million evenly spaced rows.
     """
 
     name: str
@@ -130,8 +130,10 @@ def _facts(assembly: Assembly, name: str, target: Column | None) -> ColumnFacts:
     except DataError as error:
         return ColumnFacts(name, "unusable", 0, 0, "unusable", error.what)
     found = suspect(column)
+    large = len(column.missing) > COUNTED and not column.is_text
+    counted = column.rows(_spaced(len(column.missing), COUNTED)) if large else column
     facts_of = ColumnFacts(
-        name, column.kind, int(column.missing.sum()), column.distinct(), role, column.read
+        name, column.kind, int(column.missing.sum()), counted.distinct(), role, column.read
     )
     if role == "feature":
         facts_of = _judged(facts_of, column, found, assembly)
@@ -179,7 +181,7 @@ def _judged(
 
 def _reveals(column: Column, target: Column) -> str:
     """In words, how nearly `column` is the target, or nothing."""
-    rows = np.unique(np.linspace(0, len(target.missing) - 1, SAMPLE).astype(np.int64))
+    rows = _spaced(len(target.missing), SAMPLE)
     rows = rows[~(column.missing[rows] | target.missing[rows])]
     truth = target.numbers[rows]
     if len(rows) < 3 or not (truth != truth[0]).any():
@@ -196,7 +198,12 @@ def _reveals(column: Column, target: Column) -> str:
     return f"may give the target away: rank correlation {strength:.2f}" if strength >= LEAK else ""
 
 
-def _explained(codes: np.ndarray, truth: FloatArray) -> float:
+def _spaced(rows: int, most: int) -> IntArray:
+    """At most `most` of the rows, evenly spaced."""
+    return np.unique(np.linspace(0, rows - 1, most).astype(np.int64))
+
+
+def _explained(codes: IntArray, truth: FloatArray) -> float:
     """Share of variance between levels, 0 where they have too few rows to tell."""
     levels, groups = np.unique(codes, return_inverse=True)
     if len(levels) < 2 or len(codes) < 5 * len(levels):

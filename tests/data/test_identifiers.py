@@ -1,4 +1,4 @@
-"""Columns that identify rows are no features, unless asked for; measurements that look alike are."""
+"""Columns that identify rows are no features unless asked for; measurements like them are."""
 
 import numpy as np
 import pandas as pd

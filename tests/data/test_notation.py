@@ -1,4 +1,4 @@
-"""How cells are read: as numbers, dates, booleans or categories, and only where there is no doubt."""
+"""How cells are read: as numbers, dates, booleans or categories, where there is no doubt."""
 
 import numpy as np
 import pandas as pd
