@@ -123,7 +123,7 @@ def _dataset(dataset: Dataset, number: int) -> dict[str, Any]:
         "file": f"{number}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', dataset.name)[:60]}",
         "digest": dataset.digest,
         **{key: card[key] for key in ("title", "source", "licence", "citation", "warning")},
-        "caveats": list(dataset.card.caveats),
+        "caveats": [*dataset.card.caveats, *dataset.card.notices],
         "rows": dataset.rows,
         "dropped": [list(pair) for pair in dataset.card.dropped],
         "features": list(dataset.feature_names),

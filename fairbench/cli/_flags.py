@@ -7,21 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
 from fairbench.toml import parsed
 
 __all__ = ["Given", "executor_options", "study_keys"]
 
-_DATASET = {
-    "targets": "--target",
-    "protected": "--protected",
-    "features": "--features",
-    "cluster": "--cluster",
-    "bins": "--bins",
-    "min_group": "--min-group",
-    "merge_groups": "--merge-groups",
-}
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
@@ -84,14 +76,14 @@ def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[s
 
 
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
-    edits = {name: flags[name] for name in _DATASET if flags.get(name)}
+    edits = asked(flags)
     named = flags.get("datasets") or ()
     if not named and not edits:
         return
     _put_tables(given, "datasets", named, filed, "--dataset")
     for index in range(len(given.keys["datasets"])):
         for name, value in edits.items():
-            given.put(("datasets", index, name), value, _DATASET[name])
+            given.put(("datasets", index, name), value, FLAGS[name])
 
 
 def _put_methods(

@@ -43,6 +43,10 @@ class Live:
         self._plan, self._since = plan, time.perf_counter()
         self._metric = _error_metric(plan)
         self._task = self._bar.add_task("trials", total=total, completed=done)
+        for label, dataset in plan.datasets.items():
+            for notice in dataset.card.notices:
+                warning = Text.assemble(("Warning: ", "yellow"), visible(f"{label}: {notice}"))
+                self._console.print(warning, soft_wrap=True)
         again = f", {done} of them done before" if done else ""
         told = Text(visible(f"{total} trials{again}; run folder {folder}"))
         self._console.print(told, soft_wrap=True)
