@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fairbench import kernel
 from fairbench.errors import RunFolderError, StudyError
+from fairbench.estimate import seconds_of
 from fairbench.execute import (
     Executor,
     Job,
@@ -37,20 +38,32 @@ __all__ = ["Interrupted", "Progress", "Quiet", "run"]
 class Progress(Protocol):
     """Follows a run."""
 
-    def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None:
-        """Before training: how many of all trials are on disk already."""
+    def entered(self, phase: str, /) -> None:
+        """Before anything but training that may take long: what it is, in words."""
+
+    def started(
+        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
+    ) -> None:
+        """Before training: how many of all trials are on disk already.
+
+        `seconds` is about how long the others will take, or None where that is not worth knowing.
+        """
 
     def finished(self, outcome: Outcome, /) -> None:
         """After a chunk was trained, or failed."""
 
     def stopped(self) -> None:
-        """At the end of training, however it came."""
+        """At the end of all that, however it came."""
 
 
 class Quiet:
     """Says nothing."""
 
-    def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None: ...
+    def entered(self, phase: str, /) -> None: ...
+
+    def started(
+        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
+    ) -> None: ...
 
     def finished(self, outcome: Outcome, /) -> None: ...
 
@@ -110,7 +123,26 @@ def run(
     limits = _limits(jobs, chunk_seconds)
     if isinstance(executor, str):
         executor = _built(registry, executor)
-    resolved = plan(study, registry)
+    progress = progress or Quiet()
+    try:
+        resolved = plan(study, registry, progress.entered)
+        return _run(resolved, registry, limits, out, device, executor, command, progress)
+    finally:
+        progress.stopped()
+
+
+def _run(
+    resolved: Plan,
+    registry: Registry,
+    limits: Limits,
+    out: str | Path | None,
+    device: str,
+    executor: Executor | None,
+    command: str | None,
+    progress: Progress,
+) -> Run:
+    """Train what `resolved` asks for, unless it is on disk already, and analyse it."""
+    study = resolved.study
     chosen = _device(device)
     kernels: dict[str, kernel.Kernel] = {
         wanted: kernel.chosen(wanted, chosen)
@@ -133,14 +165,24 @@ def run(
             "device": chosen,
             "executor": type(executor).__name__.lower(),
         }
+        progress.entered("storing the rows")
         session.prepare(resolved)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        outcomes = _outcomes(
-            executor, shared, [_job(resolved, kernels, c) for c in waiting], limits
-        )
+        jobs_waiting = [_job(resolved, kernels, c) for c in waiting]
+        width = session.costs["jobs"]
+        seconds = seconds_of(shared, jobs_waiting)
+        outcomes = _outcomes(executor, shared, jobs_waiting, limits)
         try:
-            _train(resolved, session, outcomes, progress or Quiet(), registry)
+            progress.started(
+                resolved,
+                folder.path,
+                session.trials_done,
+                session.trials,
+                None if seconds is None else seconds / width,
+            )
+            _train(resolved, session, outcomes, progress, registry)
+            progress.entered("analysing")
             with writing(folder.path):
                 result = _analysed(folder)
         except KeyboardInterrupt:
@@ -158,7 +200,6 @@ def _train(
 ) -> None:
     """Store outcomes as they come; whatever ends this, the manifest is brought up to date."""
     path = session.folder.path
-    progress.started(resolved, path, session.trials_done, session.trials)
     try:
         with closing(outcomes):
             for outcome in outcomes:
@@ -168,13 +209,12 @@ def _train(
                 with held():  # whose first imports must not be torn
                     progress.finished(outcome)
                 check_interrupt()
+        progress.entered("auditing the data")
         session.audit(resolved)
         session.write()
     except BaseException:
         session.cut_short()
         raise
-    finally:
-        progress.stopped()
 
 
 def _outcomes(

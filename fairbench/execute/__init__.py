@@ -3,6 +3,7 @@
 from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.interrupt import check_interrupt, heeded, held
 from fairbench.execute.job import Job, Outcome, Shared, carry_out
+from fairbench.execute.threads import one_thread
 
 __all__ = [
     "Executor",
@@ -15,4 +16,5 @@ __all__ = [
     "cores",
     "heeded",
     "held",
+    "one_thread",
 ]
