@@ -309,6 +309,16 @@ class Dataset:
         features = self.features[rows]
         return np.where(np.isnan(features), fill, features) if self.imputed else features
 
+    def rows_of(self, index: IntArray, /) -> Dataset:
+        """The rows of `index` alone, as a dataset."""
+        return replace(
+            self,
+            features=self.features[index],
+            targets=self.targets[index],
+            protected=tuple(attribute.rows(index) for attribute in self.protected),
+            clusters=None if self.clusters is None else self.clusters[index],
+        )
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over every array and name: equal digests mean equal numbers."""

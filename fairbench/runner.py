@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fairbench import kernel
 from fairbench.errors import RunFolderError, StudyError
+from fairbench.estimate import seconds_of
 from fairbench.execute import (
     Executor,
     Job,
@@ -40,20 +41,32 @@ __all__ = ["Interrupted", "Progress", "Quiet", "run"]
 class Progress(Protocol):
     """Follows a run."""
 
-    def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None:
-        """Before training: how many of all trials are on disk already."""
+    def entered(self, phase: str, /) -> None:
+        """Before anything but training that may take long: what it is, in words."""
+
+    def started(
+        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
+    ) -> None:
+        """Before training: how many of all trials are on disk already.
+
+        `seconds` is about how long the others will take, or None where that is not worth knowing.
+        """
 
     def finished(self, outcome: Outcome, /) -> None:
         """After a chunk was trained, or failed."""
 
     def stopped(self) -> None:
-        """At the end of training, however it came."""
+        """At the end of all that, however it came."""
 
 
 class Quiet:
     """Says nothing."""
 
-    def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None: ...
+    def entered(self, phase: str, /) -> None: ...
+
+    def started(
+        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
+    ) -> None: ...
 
     def finished(self, outcome: Outcome, /) -> None: ...
 
@@ -119,40 +132,62 @@ def run(
     limits = _limits(jobs, chunk_seconds)
     if isinstance(executor, str):
         executor = _built(registry, executor)
-    resolved = plan(study, registry)
-    chosen = _device(device)
-    kernels: dict[str, kernel.Kernel] = {
-        wanted: kernel.chosen(wanted, chosen)
-        for wanted in {a.training.kernel for a in resolved.arms.values() if a.trains_networks}
-    }
-    trainers = {
-        name: kernel.describe() if name == "compiled" else name for name in kernels.values()
-    }
-    description = describe(resolved, registry, [*trainers.values()], executor)
-    folder = RunFolder(_place(study, out, description["id"]))
-    chunks = list(resolved.chunks())
-    with folder.locked(), heeded():
-        _check_same(folder, description)
-        done = folder.finished()
-        waiting = [chunk for chunk in chunks if _is_due(done.get(chunk.key), retry_failed)]
-        executor = executor or _default(registry, limits, len(waiting), chosen)
-        jobs = executor.width(limits, len(waiting))
-        session = Session(folder, description, chunks, done, waiting)
-        if waiting:
-            name = type(executor).__name__.lower()
-            session.sit(command, jobs=jobs, device=chosen, executor=name)
-        session.prepare(resolved)
-        registry.observers.run_started(str(folder.path))
-        shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        outcomes = _outcomes(executor, shared, _jobs(resolved, kernels, waiting), limits)
-        try:
-            _train(resolved, session, outcomes, progress or Quiet(), registry)
-            with writing(folder.path):
-                result = _analysed(folder)
-        except KeyboardInterrupt:
-            raise Interrupted(folder.path, session.trials_done, session.trials) from None
-        registry.observers.run_finished(str(folder.path))
-        return result
+    with _followed(progress) as following:
+        resolved = plan(study, registry, following.entered)
+        chosen = _device(device)
+        kernels: dict[str, kernel.Kernel] = {
+            wanted: kernel.chosen(wanted, chosen)
+            for wanted in {a.training.kernel for a in resolved.arms.values() if a.trains_networks}
+        }
+        trainers = {
+            name: kernel.describe() if name == "compiled" else name for name in kernels.values()
+        }
+        description = describe(resolved, registry, [*trainers.values()], executor)
+        folder = RunFolder(_place(study, out, description["id"]))
+        chunks = list(resolved.chunks())
+        with folder.locked(), heeded():
+            _check_same(folder, description)
+            done = folder.finished()
+            waiting = [chunk for chunk in chunks if _is_due(done.get(chunk.key), retry_failed)]
+            executor = executor or _default(registry, limits, len(waiting), chosen)
+            jobs = executor.width(limits, len(waiting))
+            session = Session(folder, description, chunks, done, waiting)
+            if waiting:
+                name = type(executor).__name__.lower()
+                session.sit(command, jobs=jobs, device=chosen, executor=name)
+            following.entered("storing the rows")
+            session.prepare(resolved)
+            registry.observers.run_started(str(folder.path))
+            shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
+            work = _jobs(resolved, kernels, waiting)
+            seconds = seconds_of(shared, work)
+            outcomes = _outcomes(executor, shared, work, limits)
+            try:
+                following.started(
+                    resolved,
+                    folder.path,
+                    session.trials - session.due,
+                    session.trials,
+                    None if seconds is None else seconds / jobs,
+                )
+                _train(resolved, session, outcomes, following, registry)
+                following.entered("analysing")
+                with writing(folder.path):
+                    result = _analysed(folder)
+            except KeyboardInterrupt:
+                raise Interrupted(folder.path, session.trials_done, session.trials) from None
+            registry.observers.run_finished(str(folder.path))
+            return result
+
+
+@contextmanager
+def _followed(progress: Progress | None) -> Iterator[Progress]:
+    """Whoever follows the run, told of its end however that comes."""
+    following = progress or Quiet()
+    try:
+        yield following
+    finally:
+        following.stopped()
 
 
 def _train(
@@ -164,7 +199,6 @@ def _train(
 ) -> None:
     """Store outcomes as they come; whatever ends this, the manifest is brought up to date."""
     path = session.folder.path
-    progress.started(resolved, path, session.trials - session.due, session.trials)
     try:
         with closing(outcomes):
             for outcome in outcomes:
@@ -174,13 +208,12 @@ def _train(
                 with held():  # whose first imports must not be torn
                     progress.finished(outcome)
                 check_interrupt()
+        progress.entered("auditing the data")
         session.audit(resolved)
         session.end()
     except BaseException as error:
         session.cut_short(error)
         raise
-    finally:
-        progress.stopped()
 
 
 def _outcomes(

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import fairbench
-from fairbench.errors import RunFolderError, StudyError
+from fairbench.errors import FairbenchError, RunFolderError, StudyError
 from fairbench.execute import Limits
 from fairbench.kernel import build, compiler
 from fairbench.plugins import added, hookimpl, load
-from fairbench.runner import _default
+from fairbench.runner import Quiet, _default
 from fairbench.study import Study
 
 STUDY = Study(methods=["ridge"], datasets=["synthetic"], baseline=None, seeds=2, metrics=["rmse"])
@@ -113,7 +113,10 @@ def test_observers_and_progress_are_told(tmp_path):
             told.append(("finished", run))
 
     class Progress:
-        def started(self, plan, folder, done, total, /):
+        def entered(self, phase, /):
+            told.append(("entered", phase))
+
+        def started(self, plan, folder, done, total, seconds, /):
             told.append(("progress", (done, total)))
 
         def finished(self, outcome, /):
@@ -128,13 +131,30 @@ def test_observers_and_progress_are_told(tmp_path):
     path = str(out)
     chunk = [("chunk", path), ("outcome", "")]
     assert told == [
+        ("entered", "reading synthetic"),
+        ("entered", "splitting synthetic, 2,000 rows"),
+        ("entered", "storing the rows"),
         ("started", path),
         ("progress", (0, 2)),
         *chunk,
         *chunk,
-        ("stopped", ""),
+        ("entered", "auditing the data"),
+        ("entered", "analysing"),
         ("finished", path),
+        ("stopped", ""),
     ]
+
+
+def test_progress_is_told_of_the_end_of_a_study_that_cannot_be_planned():
+    told = []
+
+    class Progress(Quiet):
+        def stopped(self):
+            told.append("stopped")
+
+    with pytest.raises(FairbenchError):
+        fairbench.run(STUDY.model_copy(update={"error": "no such"}), progress=Progress())
+    assert told == ["stopped"]
 
 
 # The kernel

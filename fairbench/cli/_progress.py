@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console, Group
 from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.text import Text
 
 from fairbench.errors import visible
@@ -35,11 +36,30 @@ class Live:
             console=self._console,
         )
         self._display: RichLive | None = None
+        self._status: Status | None = None
         self._best: dict[str, tuple[float, str]] = {}
         self._steps = self._trials = self._failed = 0
 
-    def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None:
+    def entered(self, phase: str, /) -> None:
+        """Say what is done now, on a terminal, until the next is said."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
+        if self._console.is_terminal:
+            self._leave()
+            self._status = self._console.status(Text(f"{phase} …"))
+            self._status.start()
+
+    def _leave(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def started(
+        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
+    ) -> None:
         """Begin; trials of an earlier sitting count as done."""
+        self._leave()
         self._plan, self._since = plan, time.perf_counter()
         self._metric = _error_metric(plan)
         self._task = self._bar.add_task("trials", total=total, completed=done)
@@ -48,7 +68,8 @@ class Live:
                 warning = Text.assemble(("Warning: ", "yellow"), visible(f"{label}: {notice}"))
                 self._console.print(warning, soft_wrap=True)
         again = f", {done} of them done before" if done else ""
-        told = Text(visible(f"{total} trials{again}; run folder {folder}"))
+        long = "" if seconds is None else f"; training takes about {_long(seconds)}"
+        told = Text(visible(f"{total} trials{again}{long}; run folder {folder}"))
         self._console.print(told, soft_wrap=True)
         if self._console.is_terminal and done < total:
             self._display = RichLive(self._view(), console=self._console, refresh_per_second=4)
@@ -72,6 +93,7 @@ class Live:
 
     def stopped(self) -> None:
         """End, leaving the last state on the screen."""
+        self._leave()
         if self._display is not None:
             self._display.stop()
 
@@ -107,6 +129,14 @@ class Live:
             if known is None or least < known[0]:
                 text = f"least {part} {self._metric.name} {least:.4g}, {trial.key}"
                 self._best[chunk.dataset] = (least, text)
+
+
+def _long(seconds: float) -> str:
+    """A time of training, as exactly as an estimate deserves."""
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _error_metric(plan: Plan) -> Component:

@@ -4,6 +4,7 @@ from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.guard import refuse_unguarded
 from fairbench.execute.interrupt import check_interrupt, heeded, held
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, vouch
+from fairbench.execute.threads import one_thread
 
 __all__ = [
     "Executor",
@@ -16,6 +17,7 @@ __all__ = [
     "cores",
     "heeded",
     "held",
+    "one_thread",
     "refuse_unguarded",
     "vouch",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -119,8 +119,12 @@ def _chunk(dataset: str, method: str, split: int, trials: list[Trial]) -> Chunk:
     return Chunk(f"{stem}-split{split}-{digest[:12]}", dataset, method, split, tuple(trials))
 
 
-def plan(study: Study, registry: Registry, /) -> Plan:
+def plan(
+    study: Study, registry: Registry, /, entered: Callable[[str], None] = lambda _phase: None
+) -> Plan:
     """Resolve every name in `study`, load its data, draw its splits, build its methods.
+
+    `entered` is told in words what is done next, where that may take long.
 
     Raises
     ------
@@ -136,6 +140,7 @@ def plan(study: Study, registry: Registry, /) -> Plan:
     datasets: dict[str, Dataset] = {}
     sources: list[Component] = []
     for spec in study.datasets:
+        entered(f"reading {spec.label or spec.name}")
         dataset = open_dataset(protocol.dataset(spec), registry)
         label = spec.label or dataset.name
         if label in datasets:
@@ -151,7 +156,10 @@ def plan(study: Study, registry: Registry, /) -> Plan:
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
     _check_size(study, arms)
-    splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
+    splits = {}
+    for name, dataset in datasets.items():
+        entered(f"splitting {name}, {dataset.rows:,} rows")
+        splits[name] = _splits(study, protocol, dataset)
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
 
 

@@ -12,7 +12,7 @@ import fairbench
 from fairbench.cli import main
 from fairbench.errors import StudyError
 from fairbench.execute import Limits
-from fairbench.runner import failed_trials
+from fairbench.runner import Quiet, failed_trials
 from tests.execute.commands import children
 
 REASONS = {
@@ -119,13 +119,9 @@ def test_an_abandoned_run_leaves_no_worker(study, trouble, tmp_path):
     class Stop(Exception):
         pass
 
-    class Impatient:
-        def started(self, *_): ...
-
+    class Impatient(Quiet):
         def finished(self, outcome):
             raise Stop
-
-        def stopped(self): ...
 
     asked = study(trouble("fine"), trouble("sleep"))
     with pytest.raises(Stop):
