@@ -10,10 +10,11 @@ versions, and by their files where they offer plugins themselves or are small.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 from fairbench.plugins._files import Files, digest_of, folder_files, skipped
 from fairbench.plugins._imports import VIEW, imported, top_of
@@ -21,6 +22,8 @@ from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins.hookspecs import PROJECT
 
 __all__ = ["Code", "analysis_code", "code_of", "code_of_class", "core_code"]
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,27 +104,27 @@ def _whole(distribution: str, modules: Iterable[str]) -> Files:
     found = _distribution(distribution)
     listed = _recorded(found)
     # Who does not say what is his own may have helpers beside him.
-    home = None if found is None or found.files else Path(str(found.locate_file("")))
+    home = None if found is None or _files(found) else Path(str(found.locate_file("")))
     return listed | imported([*modules, *_own_modules(found)], listed, home)
 
 
 def _distribution(name: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(name)
-    except (metadata.PackageNotFoundError, ValueError):
+    except Exception:  # none of this name, or one whose metadata cannot be read
         return None
 
 
 def _version(name: str) -> str:
     found = _distribution(name)
-    return "" if found is None else str(found.version or "")
+    return "" if found is None else _read(lambda: str(found.version or ""), "")
 
 
 def _recorded(found: metadata.Distribution | None) -> Files:
     """The files of its RECORD but for metadata, scripts, and what makes it editable."""
     return {
         file.as_posix(): Path(str(file.locate()))
-        for file in (found.files if found is not None else None) or ()
+        for file in _files(found)
         if not any(part == ".." or skipped(part) for part in file.parts)
         and not file.is_absolute()
         and not file.name.startswith("__editable__")
@@ -133,8 +136,24 @@ def _own_modules(found: metadata.Distribution | None) -> list[str]:
     """Modules of its entry points, and packages that it says are its own."""
     if found is None:
         return []
-    points = {entry.module for entry in found.entry_points if entry.group == PROJECT}
-    return sorted({*(found.read_text("top_level.txt") or "").split(), *points})
+    listed = _read(lambda: found.read_text("top_level.txt") or "", "")
+    return sorted({*listed.split(), *(entry.module for entry in _points(found))})
+
+
+def _read(read: Callable[[], T], otherwise: T) -> T:
+    """What metadata say; those of a stranger may hold anything, and then they say nothing."""
+    try:
+        return read()
+    except Exception:
+        return otherwise
+
+
+def _files(found: metadata.Distribution | None) -> list[metadata.PackagePath]:
+    return _read(lambda: list((found.files if found is not None else None) or ()), [])
+
+
+def _points(found: metadata.Distribution) -> list[metadata.EntryPoint]:
+    return _read(lambda: [entry for entry in found.entry_points if entry.group == PROJECT], [])
 
 
 def _required(distribution: str) -> dict[str, str]:
@@ -143,26 +162,26 @@ def _required(distribution: str) -> dict[str, str]:
     waiting = [normalised(distribution)]
     while waiting:
         found = _distribution(waiting.pop())
-        for requirement in (found.requires if found is not None else None) or ():
+        for requirement in _requirements(found):
             word = re.match(r"[\w.-]+", requirement)
             needed = normalised(word.group()) if word is not None else ""
             there = _distribution(needed) if needed else None
             known = {OWN, normalised(distribution), *versions}
             if there is None or needed in known or re.search(r";.*\bextra\b", requirement):
                 continue
-            versions[needed] = str(there.version)
-            if _is_plugin(there) or _is_small(there):
+            versions[needed] = _version(needed)
+            if _points(there) or _is_small(there):
                 versions[needed] += f" {digest_of(_whole(needed, ()))}".rstrip()
             waiting.append(needed)
     return dict(sorted(versions.items()))
 
 
-def _is_plugin(found: metadata.Distribution) -> bool:
-    return any(entry.group == PROJECT for entry in found.entry_points)
+def _requirements(found: metadata.Distribution | None) -> list[str]:
+    return _read(lambda: list((found.requires if found is not None else None) or ()), [])
 
 
 def _is_small(found: metadata.Distribution) -> bool:
     """Whether it costs next to nothing to read it whole, by what its RECORD says of sizes."""
     if normalised(str(found.name)) in VERSIONED:
         return False
-    return sum(file.size or 0 for file in found.files or ()) <= SMALL
+    return sum(file.size or 0 for file in _files(found)) <= SMALL

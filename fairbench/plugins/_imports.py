@@ -107,7 +107,7 @@ def _roots(module: str) -> Iterator[tuple[Path, Path]]:
         return
     try:
         spec = find_spec(top)
-    except (ImportError, ValueError, AttributeError):  # ``__main__`` has none
+    except Exception:  # ``__main__`` may have none, and finders are of many hands
         return
     if spec is None:
         return

@@ -243,6 +243,14 @@ def test_an_unreadable_or_broken_file_is_no_reason_to_stop(tmp_path):
     assert [p.name for p in folder_files(tmp_path)] == ["broken.py"]
 
 
+def test_metadata_that_cannot_be_read_say_nothing(install, changes):
+    folder = install("far-away", {"stranger": MODULE})
+    info = next(folder.glob("far_away*"))
+    for file in ("RECORD", "top_level.txt", "METADATA"):
+        (info / file).write_bytes(b"Name: far-away\nVersion: 1.0\n\xff\xfe\x00,\n")
+    assert changes("far-away", "stranger", lambda: write(folder / "stranger.py", "x = 2\n"))
+
+
 def test_runs_in_a_source_tree_are_no_source(tmp_path):
     write(tmp_path / "pkg/rule.py", "")
     for file in ("manifest.json", ".lock", "rows/x.npz"):
