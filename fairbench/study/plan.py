@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
-from fairbench.method import Method, Training, Trial
+from fairbench.method import Fold, Method, Training, Trial
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
 from fairbench.study.grid import check_grid
@@ -141,6 +141,8 @@ def plan(study: Study, registry: Registry, /) -> Plan:
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
     splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
+    for arm in arms.values():
+        _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
 
 
@@ -174,6 +176,16 @@ def _arm(
             mend="leave its values out",
         )
     return Arm(label, spec.title, component, options, instance, values, training)
+
+
+def _check(arm: Arm, fold: Fold) -> None:
+    """Refuse a method that cannot be trained as asked for; its own defects are not the study's."""
+    try:
+        arm.instance.check(fold, arm.training)
+    except StudyError:
+        raise
+    except Exception:  # recorded where it is trained, and the other methods go on
+        return
 
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:
