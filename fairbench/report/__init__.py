@@ -5,7 +5,7 @@ from fairbench.report.judgement import Judgement
 from fairbench.report.points import averaged_fronts
 from fairbench.report.ranks import Ranks
 from fairbench.report.reporter import Documents, Reporter, View
-from fairbench.report.unusable import unusable
+from fairbench.report.without import unusable
 
 __all__ = [
     "Contents",
