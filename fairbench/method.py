@@ -307,6 +307,15 @@ class Method(ABC):
         """The parameter a sweep moves, or None for a method that has none."""
         return None
 
+    def check(self, fold: Fold, training: Training, /) -> None:  # noqa: B027 - most refuse nothing
+        """Refuse what cannot be trained on `fold`, before anything is; by default nothing.
+
+        Raises
+        ------
+        StudyError
+            For what the user can mend. Any other exception is left to training, which records it.
+        """
+
     @abstractmethod
     def train(self, work: Work, /) -> Trained:
         """Fit every trial on training rows and predict its validation and test rows."""

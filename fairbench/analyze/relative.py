@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import as_loss
+from fairbench.analyze.shares import share
 from fairbench.errors import StudyError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def relative_table(metrics: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.Da
         relative fairness gap and average relative error; below 1 is better). ``delta_m`` is
         the mean over targets and both axes of (baseline − trial)/baseline: a share, positive
         where the trial is better on average (Maninis et al. 2019, eq. 4). NaN where the
-        baseline has no value, or one of 0.
+        baseline has no value, or one within rounding of 0.
 
     Raises
     ------
@@ -64,12 +65,7 @@ def relative_table(metrics: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.Da
         base, on=[*_PLACE, "target"], how="left", suffixes=("", "_base"), validate="many_to_one"
     )
     ratios = {
-        name: np.divide(
-            paired[name],
-            paired[f"{name}_base"],
-            out=np.full(len(paired), np.nan),
-            where=paired[f"{name}_base"].to_numpy() != 0,
-        )
+        name: share(paired[name].to_numpy(), paired[f"{name}_base"].to_numpy())
         for name in ("error", "disparity")
     }
     per_target = paired[_TRIAL].assign(arfg=ratios["disparity"], are=ratios["error"])

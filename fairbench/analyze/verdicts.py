@@ -10,6 +10,7 @@ import pandas as pd
 
 from fairbench.analyze.comparisons import holm
 from fairbench.analyze.matched import METHOD, TOLERANCE, compare, matched_points, paired
+from fairbench.analyze.shares import share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -175,9 +176,10 @@ def _change(facts: Mapping[str, Any], axis: str, base: str, metric: str, best: B
     sign = -1 if best == "high" else 1
     low, high = sorted((sign * facts[f"{axis}low"], sign * facts[f"{axis}high"]))
     change = sign * facts[f"{axis}difference"]
-    share = f" ({change / abs(facts[base]):+.1%})" if facts[base] else ""
+    part = float(share(change, abs(facts[base])))
+    told = "" if np.isnan(part) else f" ({part:+.1%})"
     name = f"distance of {metric} from 1" if best == "one" else metric
-    return f"{name} {change:+.3g}{share}, 95 % interval {low:+.3g} to {high:+.3g}"
+    return f"{name} {change:+.3g}{told}, 95 % interval {low:+.3g} to {high:+.3g}"
 
 
 def _why_not(facts: Mapping[str, Any], verdict: str) -> str:

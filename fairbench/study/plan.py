@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
-from fairbench.method import Method, Training, Trial
+from fairbench.method import Fold, Method, Training, Trial
 from fairbench.plugins import parts_of
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
@@ -160,6 +160,8 @@ def plan(
     for name, dataset in datasets.items():
         entered(f"splitting {name}, {dataset.rows:,} rows")
         splits[name] = _splits(study, protocol, dataset)
+    for arm in arms.values():
+        _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
 
 
@@ -204,6 +206,16 @@ def _arm(
             mend="leave its values out",
         )
     return Arm(label, spec.title, component, options, instance, parts, values, training)
+
+
+def _check(arm: Arm, fold: Fold) -> None:
+    """Refuse a method that cannot be trained as asked for; its own defects are not the study's."""
+    try:
+        arm.instance.check(fold, arm.training)
+    except StudyError:
+        raise
+    except Exception:  # recorded where it is trained, and the other methods go on
+        return
 
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
+from fairbench.errors import StudyError
 from fairbench.method import Method, Trained, Use, Work
 from fairbench.model import Task
 from fairbench.train.losses import task_losses
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.method import Fold
+    from fairbench.method import Fold, Training
     from fairbench.train.batch import Batch
     from fairbench.weighting import Weighting
 
@@ -37,17 +38,35 @@ def protected_task(
     `loss` ``auto`` takes cross-entropy for binary and categorical attributes and squared error
     for continuous ones; ``mse`` takes squared error on 0/1 values too; `scaled` says whether a
     continuous attribute is standardised on training rows.
+
+    Raises
+    ------
+    StudyError
+        For ``mse`` of a categorical attribute, whose numbers are names, and for ``bce`` of one
+        that is not binary.
     """
     attribute = dataset.protected[0]
-    match attribute.kind:
-        case "binary" if loss != "mse":
-            return Task("z", "binary", ("protected", 0))
-        case "categorical":
-            return Task("z", "categorical", ("protected", 0), len(attribute.labels))
-        case "binary":
+    match attribute.kind, loss:
+        case ("categorical", "mse") | ("categorical" | "continuous", "bce"):
+            raise StudyError(
+                f"loss {loss!r} does not fit {attribute.name!r}, which is {attribute.kind}",
+                where="the loss of the protected attribute (z_loss)",
+                mend="take 'auto', or an attribute that it fits: 'bce' is for binary ones, "
+                "'mse' for binary and continuous ones",
+            )
+        case "binary", "mse":
             return Task("z", "regression", ("protected", 0), scaled=False)
+        case "binary", _:
+            return Task("z", "binary", ("protected", 0))
+        case "categorical", _:
+            return Task("z", "categorical", ("protected", 0), len(attribute.labels))
         case _:
             return Task("z", "regression", ("protected", 0), scaled=scaled)
+
+
+def normalises_batches(module: nn.Module, /) -> bool:
+    """Whether a batch of one row cannot be trained on."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
 @dataclass(frozen=True)
@@ -77,7 +96,10 @@ class NetworkMethod(Method):
 
     @abstractmethod
     def weighting(self, dataset: Dataset, /) -> Weighting:
-        """The rule that makes one update of the losses."""
+        """The rule that makes one update of the losses.
+
+        In training `dataset` holds the training rows alone.
+        """
 
     def losses(
         self,
@@ -120,6 +142,22 @@ class NetworkMethod(Method):
         module = factory.build(fold.dataset.features.shape[1], tasks)
         assert isinstance(module, nn.Module)
         return module
+
+    def check(self, fold: Fold, training: Training, /) -> None:
+        tasks = self.tasks(fold.dataset)
+        if type(self).losses is NetworkMethod.losses:
+            self.weighting(fold.dataset).initial_state(len(tasks))
+        if min(training.batch_size, fold.split.train.size) > 1:
+            return
+        with torch.random.fork_rng(devices=[]):
+            module = self.build(fold, tasks)
+        if normalises_batches(module):
+            raise StudyError(
+                f"model {self.model!r} has batch normalisation, which a batch of one row has no "
+                "variance for",
+                where="training.batch_size = 1",
+                mend="take a batch size of at least 2, or a model without batch normalisation",
+            )
 
     def train(self, work: Work, /) -> Trained:
         from fairbench.train.chunk import train_chunk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +21,7 @@ from fairbench.train.engine import Beginning, Engine, TorchEngine
 from fairbench.train.memory import Footprint
 from fairbench.train.native import NativeRule
 from fairbench.train.net import ByAutograd, ByHand, Net
+from fairbench.train.network import normalises_batches
 from fairbench.train.program import (
     Forward,
     lane_forward,
@@ -31,7 +32,8 @@ from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
-    from fairbench.method import Trial, Work
+    from fairbench.dataset import Dataset
+    from fairbench.method import Fold, Trial, Work
     from fairbench.model import Task
     from fairbench.train.network import NetworkMethod
     from fairbench.weighting import Weighting
@@ -140,11 +142,11 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         },
         chain_of(trunk, "trunk.") if _all_linear(heads) else None,
     )
-    has_batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+    has_batch_norm = normalises_batches(module)
     columns = train.batch(train.table[:size])
     losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
     terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
-    weighting = method.weighting(dataset)
+    weighting = method.weighting(_training_rows(work.fold))
     module.eval()
     footprint = Footprint.of(
         module,
@@ -172,6 +174,18 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         footprint,
         _kernel(work, runs(network.chain, tasks, device, dtype)),
         notes,
+    )
+
+
+def _training_rows(fold: Fold) -> Dataset:
+    """The dataset as weightings see it: without the rows that are held out."""
+    dataset, rows = fold.dataset, fold.split.train
+    return replace(
+        dataset,
+        features=dataset.features[rows],
+        targets=dataset.targets[rows],
+        protected=tuple(attribute.rows(rows) for attribute in dataset.protected),
+        clusters=None if dataset.clusters is None else dataset.clusters[rows],
     )
 
 

@@ -28,7 +28,7 @@ class WorstGroup(Weighting):
     """(1 − τ) · share of g in the batch + τ · q_g, with q_g ← q_g · exp(rate · L_g), of sum 1.
 
     `adjustment` (G,) is added to each group's loss where q is updated: C/√n_g, with n_g the
-    group's rows (Sagawa et al. 2020, Section 3.3 and Algorithm 1).
+    group's training rows (Sagawa et al. 2020, Section 3.3 and Algorithm 1).
     """
 
     rate: float

@@ -56,7 +56,8 @@ class StaticAlpha(NetworkMethod):
         the accuracy end; ``table`` swaps the two weights, as the order of Table 2 suggests.
     z_loss
         ``auto`` is cross-entropy for a binary or categorical z and squared error for a
-        continuous one; ``mse`` takes squared error on 0/1 values as well.
+        continuous one; ``mse`` takes squared error on 0/1 values as well, ``bce`` is
+        cross-entropy of a binary z. A loss that does not fit z is refused.
     z_scaled
         Whether a continuous z is standardised on training rows; if not, its loss can be
         thousands of times that of y.

@@ -2,12 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from fairbench.dataset import Card, Dataset, Protected
+from fairbench.method import Fold, Training, Trial, Work
+from fairbench.protocol import Split
+from fairbench.train.setup import prepare
 from fairbench.weighting import Step
 from fairbench_baselines.dynamic_reweighting import Multiplicative
-from fairbench_baselines.group_dro import WorstGroup
+from fairbench_baselines.group_dro import GroupDRO, WorstGroup
 
 
 def step(state, tradeoff, losses=(1.0, 1.0), **signals):
@@ -73,3 +78,19 @@ def test_worst_group_finds_the_minimax_of_a_toy(offsets):
         theta -= 0.05 * slope
         total += theta if number >= 2000 else 0.0
     assert total / 2000 == pytest.approx((1 + offsets[1] - offsets[0]) / 2, abs=0.01)
+
+
+def test_group_dro_adjusts_by_the_training_rows_of_a_group():
+    """Rows that are held out change nothing: C/√n_g with n_g = 40 and 10."""
+    groups = np.array([0] * 40 + [1] * 10 + [1] * 70)
+    attribute = Protected("g", "binary", groups.astype(float), groups, ("a", "b"))
+    draw = np.random.default_rng(0)
+    card = Card("made up", "nowhere", "none")
+    dataset = Dataset(
+        "d", draw.normal(size=(120, 2)), ("x", "z"), draw.normal(size=(120, 1)), ("y",),
+        (attribute,), None, "", card,
+    )  # fmt: skip
+    split = Split(np.arange(50), np.arange(50, 80), np.arange(80, 120))
+    work = Work([Trial("d", "m", 1.0, 0, 0)], Fold(dataset, split), Training(kernel="torch"))
+    rule = prepare(GroupDRO(adjustment=3.0), work).weighting
+    assert rule.adjustment == pytest.approx((3 / math.sqrt(40), 3 / math.sqrt(10)))

@@ -149,3 +149,68 @@ def test_the_digest_is_of_what_decides_predictions():
     for same in ({"name": "x"}, {"error": "mae"}, {"metrics": ["mae"]}):
         assert study.model_copy(update=same).digest() == study.digest()
     assert Study(**{**RIDGE, "seeds": 6}).digest() != study.digest()
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A table whose protected attribute is a number, a word of three, or yes or no."""
+    draw = np.random.default_rng(0)
+    file = tmp_path_factory.mktemp("people") / "people.csv"
+    rows = [
+        f"{x:.3f},{age:.3f},{'abc'[k % 3]},{'ny'[k % 2]},{x + age:.3f}"
+        for k, (x, age) in enumerate(draw.normal(size=(300, 2)))
+    ]
+    file.write_text("\n".join(["x,age,race,member,y", *rows]) + "\n", encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "loss", "fits"),
+    [
+        ("race", "auto", True), ("race", "mse", False), ("race", "bce", False),
+        ("age", "auto", True), ("age", "mse", True), ("age", "bce", False),
+        ("member", "auto", True), ("member", "mse", True), ("member", "bce", True),
+    ],
+)  # fmt: skip
+def test_a_loss_that_does_not_fit_the_attribute_is_refused(people, attribute, loss, fits):
+    study = {
+        "methods": [{"name": "static-alpha", "options": {"z_loss": loss}}],
+        "datasets": [{"name": people, "targets": ["y"], "protected": [attribute]}],
+    }
+    if fits:
+        planned(**study)
+        return
+    with pytest.raises(StudyError, match=f"'{loss}' does not fit '{attribute}'") as told:
+        planned(**study)
+    assert "'auto'" in told.value.mend
+
+
+def test_batch_normalisation_of_single_rows_is_refused():
+    options = {"architecture": {"batch_norm": True}}
+    study = {"methods": [{"name": "static-alpha", "options": options}]}
+    planned(**study, training={"batch_size": 2})
+    planned(methods=["static-alpha"], training={"batch_size": 1})
+    with pytest.raises(StudyError, match="batch normalisation") as told:
+        planned(**study, training={"batch_size": 1})
+    assert "batch size of at least 2" in told.value.mend
+
+
+def test_a_number_of_tasks_that_a_weighting_is_not_made_for_is_refused(tmp_path):
+    draw = np.random.default_rng(0).normal(size=(200, 5)).round(3)
+    rows = [",".join(map(str, row)) + f",{'ab'[k % 2]}" for k, row in enumerate(draw)]
+    file = tmp_path / "many.csv"
+    file.write_text("\n".join(["x,t1,t2,t3,t4,g", *rows]) + "\n", encoding="utf-8")
+    data = {"name": str(file), "protected": ["g"]}
+    planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3"]}])
+    with pytest.raises(StudyError, match="is for 2 to 4 tasks, the study gives it 5"):
+        planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3", "t4"]}])
+
+
+def test_a_method_that_cannot_be_checked_is_left_to_training(monkeypatch):
+    from fairbench_baselines.single_task import SingleTask
+
+    def broken(self, dataset):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(SingleTask, "tasks", broken)
+    assert planned(methods=["single-task"], seeds=1).size[1] == 1

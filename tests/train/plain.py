@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -151,7 +152,16 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     """
     fold, training = work.fold, work.training
     tasks = method.tasks(fold.dataset)
-    weighting = method.weighting(fold.dataset)
+    seen = fold.split.train
+    dataset = fold.dataset
+    seen_by_weighting = replace(
+        dataset,
+        features=dataset.features[seen],
+        targets=dataset.targets[seen],
+        protected=tuple(attribute.rows(seen) for attribute in dataset.protected),
+        clusters=None if dataset.clusters is None else dataset.clusters[seen],
+    )
+    weighting = method.weighting(seen_by_weighting)
     module = _replayed(plain_module(method, work, trial) if module is None else module)
     x = torch.as_tensor(fold.features("train"))
     columns = _columns(fold, "train", tasks)
