@@ -224,7 +224,7 @@ class TestOwn:
     def test_a_package_of_plugins_stands_alone(self):
         names = [code_of("fairbench-mtl", f"fairbench_{p}.x").name for p in ("paper", "metrics")]
         assert names == ["fairbench_paper", "fairbench_metrics"]
-        assert code_of("fairbench-mtl", "fairbench.study.protocols") == core_code()
+        assert code_of("fairbench-mtl", "fairbench.study.honest") == core_code()
 
     def test_who_trains_with_what_shows_depends_on_it(self, install):
         install("far-away", {"stranger": "from fairbench.analyze import axes\n"})
