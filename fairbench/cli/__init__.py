@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -12,7 +13,7 @@ import click
 
 from fairbench._version import __version__
 from fairbench.cli._common import Shared
-from fairbench.errors import FairbenchError, near
+from fairbench.errors import FairbenchError, near, visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,31 @@ DEFECT = (
     "with the lines above"
 )
 
+LINES = "\n"
+
+
+def _refuse_empty(ctx: click.Context, args: list[str]) -> None:
+    """Refuse an empty value: it is what an unset variable of a script leaves behind.
+
+    Taken for "not given", an empty --cluster would let the rows of a person straddle a split.
+    """
+    before = ""
+    for arg in args:
+        flag, assigned, value = arg.partition("=")
+        inline = bool(assigned) and flag.startswith("--")
+        if not (value if inline else arg).strip():
+            given = flag if inline else before
+            of = f" of {given}" if given.startswith("-") else ""
+            ctx.fail(f"the value{of} is empty: give one, or leave the flag out")
+        before = arg
+
+
+def _write_anything() -> None:
+    """Let the standard streams write characters that their encoding lacks, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
 
 class _Verbs(click.Group):
     """A group whose commands are imported on use."""
@@ -63,6 +89,7 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             ctx.fail(f"no such command {args[0]!r}: {near(args[0], VERBS)}")
+        _refuse_empty(ctx, args)
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -79,7 +106,8 @@ class _Verbs(click.Group):
         try:
             return super().invoke(ctx)
         except FairbenchError as error:
-            click.echo(f"Error: {error}", err=True)
+            # What a file or a path brings into a message must not steer the terminal.
+            click.echo(f"Error: {visible(str(error), keep=LINES)}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("\nStopped.", err=True)
@@ -104,4 +132,5 @@ def main(ctx: click.Context, *, strict_plugins: bool) -> None:
     Does a method really make predictions fairer, at what cost in accuracy, and is the
     difference larger than the noise?
     """
+    _write_anything()
     ctx.obj = Shared(strict_plugins=strict_plugins)

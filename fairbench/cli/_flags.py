@@ -7,20 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
+from fairbench.toml import parsed
 
 __all__ = ["Given", "executor_options", "study_keys"]
 
-_DATASET = {
-    "targets": "--target",
-    "protected": "--protected",
-    "features": "--features",
-    "cluster": "--cluster",
-    "bins": "--bins",
-    "min_group": "--min-group",
-    "merge_groups": "--merge-groups",
-}
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
@@ -83,14 +76,14 @@ def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[s
 
 
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
-    edits = {name: flags[name] for name in _DATASET if flags.get(name)}
+    edits = asked(flags)
     named = flags.get("datasets") or ()
     if not named and not edits:
         return
     _put_tables(given, "datasets", named, filed, "--dataset")
     for index in range(len(given.keys["datasets"])):
         for name, value in edits.items():
-            given.put(("datasets", index, name), value, _DATASET[name])
+            given.put(("datasets", index, name), value, FLAGS[name])
 
 
 def _put_methods(
@@ -164,9 +157,15 @@ def _assignment(text: str) -> tuple[list[str], Any]:
             "executor.OPTION=VALUE",
         )
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
+        return parts, parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value
+    except ValueError as error:
+        raise StudyError(
+            f"the value cannot be read: {error}",
+            where=f"--set {path}",
+            mend="give a plain value",
+        ) from error
 
 
 def _put_option(

@@ -131,11 +131,17 @@ def _well_quoted(data: bytes, delimiter: str) -> bool:
     quote = ord('"')
     if quote not in data:
         return True
-    content = np.frombuffer(b"\n" + data + b"\n", dtype=np.uint8)
-    at = np.flatnonzero(content == quote)
     edge = np.isin(np.arange(256), [quote, ord(delimiter), ord("\n"), ord("\r")])
-    before, after = edge[content[at - 1]], edge[content[at + 1]]
-    return len(at) % 2 == 0 and bool((before | after).all())
+    count = 0
+    for start in range(0, len(data), BLOCK):  # with the byte before and the byte after the block
+        block = b"\n"[start:] + data[max(start - 1, 0) : start + BLOCK + 1] + b"\n"
+        content = np.frombuffer(block, dtype=np.uint8)
+        at = 1 + np.flatnonzero(content[1 : BLOCK + 1] == quote)
+        at = at[at < len(data) - start + 1]
+        count += len(at)
+        if not (edge[content[at - 1]] | edge[content[at + 1]]).all():
+            return False
+    return count % 2 == 0
 
 
 def _read_strictly(data: bytes, delimiter: str, width: int, where: str) -> pa.Table:

@@ -7,18 +7,19 @@ of a new row. What is left out, and on what evidence, is said in a warning.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
     from fairbench.data.columns import Column
     from fairbench.dataset import FloatArray
 
-__all__ = ["MOST_LEVELS", "Suspect", "suspect", "warnings"]
+__all__ = ["MOST_LEVELS", "Suspect", "reason", "suspect", "warnings"]
 
 FEWEST_ROWS = 20
 """Rows from which all-different or ordered values are taken for more than chance."""
@@ -59,11 +60,10 @@ class Suspect:
 def suspect(column: Column) -> Suspect | None:
     """What `column` is if it identifies rows, None where it may be a feature."""
     rows = int((~column.missing).sum())
-    distinct = column.distinct()
     if rows < FEWEST_ROWS or column.kind in {"date", "boolean"}:
         return None
-    why = _text(column.name, distinct, rows) if column.is_text else _number(column, distinct, rows)
-    return None if why is None else Suspect(column.name, why, distinct, rows)
+    why = _text(column.name, len(column.levels), rows) if column.is_text else _number(column, rows)
+    return None if why is None else Suspect(column.name, why, column.distinct(), rows)
 
 
 def _text(name: str, distinct: int, rows: int) -> Why | None:
@@ -76,15 +76,17 @@ def _text(name: str, distinct: int, rows: int) -> Why | None:
     return None
 
 
-def _number(column: Column, distinct: int, rows: int) -> Why | None:
+def _number(column: Column, rows: int) -> Why | None:
     values = column.numbers[~column.missing]
     if not (np.isfinite(values).all() and (values == np.floor(values)).all()):
         return None
-    if distinct == rows:
-        if _names_rows(column.name) or _words(column.name) & INDICES:
+    named = _names_rows(column.name)
+    if named or _words(column.name) & INDICES:
+        distinct = column.distinct()
+        if distinct == rows:
             return "identifier"
-        return "index" if _in_row_order(values) and not _words(column.name) & TIMES else None
-    return "cluster" if _names_rows(column.name) and distinct >= REPEATED else None
+        return "cluster" if named and distinct >= REPEATED else None
+    return "index" if _in_row_order(values) and not _words(column.name) & TIMES else None
 
 
 def _in_row_order(values: FloatArray) -> bool:
@@ -114,30 +116,37 @@ def _split(name: str) -> list[str]:
     return [word for word in re.split(r"[^a-z]+", spaced.lower()) if word]
 
 
-def warnings(suspects: Sequence[Suspect]) -> Iterable[str]:
+EVIDENCE: dict[Why, str] = {
+    "index": "whole numbers in row order, as a row index is",
+    "identifier": "a different whole number in every row, under an identifier's name",
+    "different": "a different text in every row",
+    "levels": "too many different texts for categories",
+    "cluster": "the same identifier on several rows",
+}
+
+
+def reason(found: Suspect) -> str:
+    """In words, why a column is no feature."""
+    return EVIDENCE[found.why]
+
+
+def warnings(suspects: Sequence[Suspect]) -> Iterator[str]:
     """One sentence for each kind of evidence, naming all its columns and how to keep them."""
-    said: dict[Why, str] = {
-        "index": "whole numbers in row order, as a row index is",
-        "identifier": "a different whole number in every row, under an identifier's name",
-        "different": "a different text in every row",
-        "levels": "too many different texts for categories",
-        "cluster": "the same identifier on several rows",
-    }
-    for why, text in said.items():
+    for why, text in EVIDENCE.items():
         found = [one for one in suspects if one.why == why]
         if not found:
             continue
-        shown = ", ".join(f"{one.name!r} ({one.distinct} in {one.rows} rows)" for one in found)
-        first = found[0].name
-        keep = f"--features=+{first}" + (
-            f" or --numeric {first}" if why in {"index", "identifier"} else ""
-        )
-        if why == "levels":
-            keep = f"--categorical {first}"
-        if why == "cluster":
-            yield (
-                f"no feature, because it holds {text}: {shown}; add --cluster {first} so that "
-                f"rows of one stay in one part of a split, or keep it with {keep}"
-            )
-        else:
-            yield f"no feature, because it holds {text}: {shown}; keep it with {keep}"
+        shown = ", ".join(f"{one.name!r} ({one.distinct:,} in {one.rows:,} rows)" for one in found)
+        yield f"no feature, because it holds {text}: {shown}; {_mend(found[0])}"
+
+
+def _mend(found: Suspect) -> str:
+    name, added = shlex.quote(found.name), shlex.quote(f"+{found.name}")
+    keep = f"keep it with --features={added}"
+    if found.why in {"index", "identifier"}:
+        return f"{keep} or --numeric {name}"
+    if found.why == "levels":
+        return f"keep it with --categorical {name}"
+    if found.why == "cluster":
+        return f"add --cluster {name} so that rows of one stay in one part of a split, or {keep}"
+    return keep

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fairbench.plugins import Registry
 
-__all__ = ["Table", "column_names", "frame_table", "is_table_file"]
+__all__ = ["Table", "column_names", "frame_table", "is_path", "is_table_file", "rows_from_one"]
 
 SUFFIXES = frozenset(
     ".csv .tsv .txt .parquet .pq .feather .arrow .xlsx .xlsm .xls .gz .xz .bz2 .zip".split()  # noqa: SIM905
@@ -34,7 +34,7 @@ def is_table_file(name: str, registry: Registry | None = None, /) -> bool:
     A path with a folder or with a table's suffix is one. A bare name is one only where no
     dataset has it: a file `boston` in the working directory is meant by ``./boston``.
     """
-    if Path(name).suffix.lower() in SUFFIXES or re.search(r"[/\\]", name):
+    if is_path(name):
         return True
     if registry is None:
         from fairbench.plugins import load
@@ -42,6 +42,11 @@ def is_table_file(name: str, registry: Registry | None = None, /) -> bool:
         registry = load()
     offered = (component.name for component in registry.components("dataset"))
     return Path(name).exists() and name not in offered
+
+
+def is_path(name: str, /) -> bool:
+    """Whether `name` is a path by its form: it has a folder, or the suffix of a table."""
+    return Path(name).suffix.lower() in SUFFIXES or re.search(r"[/\\]", name) is not None
 
 
 @dataclass(frozen=True, slots=True)

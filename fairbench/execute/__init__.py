@@ -3,7 +3,7 @@
 from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.guard import refuse_unguarded
 from fairbench.execute.interrupt import check_interrupt, heeded, held
-from fairbench.execute.job import Job, Outcome, Shared, carry_out
+from fairbench.execute.job import Job, Outcome, Shared, carry_out, vouch
 
 __all__ = [
     "Executor",
@@ -17,4 +17,5 @@ __all__ = [
     "heeded",
     "held",
     "refuse_unguarded",
+    "vouch",
 ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from fairbench.aside import aside
 from fairbench.errors import PluginError, told
 from fairbench.plugins._check import manage, offered
-from fairbench.plugins._component import Component, normalised
+from fairbench.plugins._component import Component
+from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins.hookspecs import PROJECT
 
 if TYPE_CHECKING:
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
 
     import pluggy
 
-__all__ = ["OWN", "Loaded", "Plugin", "Problem", "disabled", "discover", "load_plugin"]
-
-OWN = "fairbench-mtl"
-"""The distribution whose plugins cannot be switched off: fairbench is made of them."""
+__all__ = ["Loaded", "Plugin", "Problem", "disabled", "discover", "load_plugin"]
 
 Status = Literal["loaded", "broken", "switched off"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["REQUIRED", "Option", "instantiate", "options"]
+
+MOST_SHOWN = 200
+"""Characters of a bad value that a message shows."""
 
 
 class _Required:
@@ -167,6 +171,11 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
             f"{where} has a type that no value can be checked against",
             mend="annotate it with plain types, or a dataclass of them",
         ) from error
+    if isinstance(value, bool) and not _takes_truth(hint):
+        raise StudyError(
+            f"{where} is {str(value).lower()}: a value is needed, not whether",
+            mend=f"allowed: {_text(hint)}",
+        )
     first: ValidationError | None = None
     for reading in _readings(value):
         try:
@@ -176,8 +185,22 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
     assert first is not None
     why = first.errors(include_url=False)[0]["msg"]
     raise StudyError(
-        f"{where} is {value!r}: {why[0].lower()}{why[1:]}", mend=f"allowed: {_text(hint)}"
+        f"{where} is {_short(value)}: {why[0].lower()}{why[1:]}", mend=f"allowed: {_text(hint)}"
     )
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}…"
+
+
+def _takes_truth(hint: Any) -> bool:
+    """Whether true and false are values of a type: not because Python counts them as numbers."""
+    if hint in (bool, Any, object):
+        return True
+    if get_origin(hint) is Literal:
+        return any(isinstance(value, bool) for value in get_args(hint))
+    return any(_takes_truth(part) for part in get_args(hint))
 
 
 def _readings(value: object) -> Iterator[object]:
@@ -190,8 +213,10 @@ def _readings(value: object) -> Iterator[object]:
 
 
 def _finite(value: object, where: str) -> object:
-    if isinstance(value, float) and value != value:  # a float without bounds would take it
-        raise StudyError(f"{where} is NaN", mend="give a number")
+    """Refuse what a float without bounds would take, and no file of a run can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        name = "NaN" if math.isnan(value) else "infinite"
+        raise StudyError(f"{where} is {name}", mend="give a finite number")
     return value
 
 
