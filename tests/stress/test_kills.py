@@ -41,6 +41,9 @@ def test_the_whole_run(number, tmp_path, site):
             lost = [key for key, at in saved.items() if now.get(key) != at]
             assert not lost, "a finished chunk is gone, or was trained again"
             saved = now
+            print(
+                f"{signal.Signals(number).name}: {len(ends)} kills, {len(saved)} chunks, none lost"
+            )
         assert set(ends) <= {0, -number, 130}
         process = start(*arguments)
         assert process.wait(timeout=250) == 0, (tmp_path / "stderr").read_text()
