@@ -15,7 +15,7 @@ from tests.execute.commands import contents, flags, same_study, starting, worker
 
 pytestmark = pytest.mark.stress
 
-STRIKES = 20
+STRIKES = 12
 """Signals sent to workers, by every kind of signal."""
 
 EAGER = ["silence_seconds=2", "start_seconds=30"]
