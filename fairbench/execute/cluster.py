@@ -27,6 +27,7 @@ from distributed import (
 )
 from distributed.versions import get_versions
 
+from fairbench import kernel
 from fairbench.errors import StudyError, first_line
 from fairbench.execute.executor import Limits
 from fairbench.execute.interrupt import PATIENCE, check_interrupt, held, starting
@@ -58,7 +59,18 @@ class Kit(WorkerPlugin):
     async def setup(self, worker: Worker) -> None:
         """Import what takes seconds, and find what of the driver's versions differs here."""
         await asyncio.to_thread(limit_threads)
-        self.differences = _differences(self.versions, _versions(get_versions(PACKAGES)))
+        there = _versions(get_versions(PACKAGES))
+        if "kernel" in self.versions:
+            there["kernel"] = await asyncio.to_thread(_kernel)
+        self.differences = _differences(self.versions, there)
+
+
+def _kernel() -> str:
+    """The compiled kernel of this process, as the driver would describe its own."""
+    try:
+        return kernel.describe()
+    except (kernel.KernelError, StudyError) as error:
+        return f"none ({first_line(error)})"
 
 
 def _carry_out(name: str, job: Job) -> bytes:
@@ -151,10 +163,11 @@ def threads(client: Client) -> int:
 
 
 @contextmanager
-def equipped(client: Client, shared: Shared, patience: float) -> Iterator[str]:
+def equipped(client: Client, shared: Shared, patience: float, *, compiled: bool) -> Iterator[str]:
     """Check the workers' versions and give them `shared`, under the name that is yielded.
 
-    The first worker has to be there within `patience` seconds.
+    The first worker has to be there within `patience` seconds. Where jobs train with the
+    `compiled` kernel, a worker whose library has other bytes trains nothing.
     """
     try:
         client.wait_for_workers(1, timeout=patience)
@@ -168,7 +181,10 @@ def equipped(client: Client, shared: Shared, patience: float) -> Iterator[str]:
     name = f"fairbench-{uuid4().hex}"
     with held():  # a scheduler in this process complains about messages that are cut off
         _check(client)
-        client.register_plugin(Kit(shared, _versions(get_versions(PACKAGES))), name=name)
+        versions = _versions(get_versions(PACKAGES))
+        if compiled:
+            versions["kernel"] = kernel.describe()
+        client.register_plugin(Kit(shared, versions), name=name)
     try:
         yield name
     finally:

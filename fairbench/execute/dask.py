@@ -57,10 +57,11 @@ class Dask(Executor):
 
     def run(self, shared: Shared, jobs: Sequence[Job], limits: Limits, /) -> Iterator[Outcome]:
         cluster = _cluster()
+        compiled = any(job.training.kernel == "compiled" for job in jobs)
         own = 0 if self.scheduler else self.width(limits, len(jobs))
         with (
             self._connected(cluster, own) as client,
-            cluster.equipped(client, shared, self.start_seconds) as name,
+            cluster.equipped(client, shared, self.start_seconds, compiled=compiled) as name,
         ):
             yield from try_twice(partial(cluster.attempt, client, name, limits), jobs)
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from fairbench.cli import main
-from fairbench.cli._flags import study_keys
+from fairbench.cli._flags import executor_options, study_keys
 from fairbench.errors import StudyError
 from fairbench.study import read_study
 
@@ -357,6 +357,29 @@ def test_a_table_has_no_options(folder):
     text = 'methods = ["mean"]\n[[datasets]]\nname = "my.csv"\noptions.rows = 3\n'
     Path("study.toml").write_text(text)
     assert "a table has no option 'rows'" in refused("--config", "study.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("executor.start_second=1", "start_second"),
+        ("executor.start_seconds=0", "start_seconds"),
+        ("executor.silence_seconds=soon", "silence_seconds"),
+        ("executor.=1", "assigns no option"),
+    ],
+)
+def test_options_of_the_executor_are_checked(given, complaint, tmp_path):
+    flags = ["-m", "ridge", "-d", "synthetic", "--out", str(tmp_path / "run"), "--set", given]
+    done = CliRunner().invoke(main, ["run", *flags])
+    assert done.exit_code == 2
+    assert complaint in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_options_of_the_executor_are_not_the_studys():
+    options, rest = executor_options(["ridge.alpha=2", "executor.start_seconds=1.5"])
+    assert options == {"start_seconds": 1.5}
+    assert rest == ["ridge.alpha=2"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -158,6 +159,20 @@ def test_workers_with_other_versions_are_refused():
         "python 3.11.7 here, 3.12.1 there; torch 2.13.0 here, 2.12.0 there"
     )
     assert caught.value.where == "Dask worker b"
+
+
+@pytest.mark.parametrize("theirs", ["g++ 99, sha256 0", "none (no C++ compiler)"])
+def test_a_worker_with_another_kernel_trains_nothing(theirs, monkeypatch):
+    """Also one that comes late: what it would give are other numbers under one identity."""
+    from fairbench.execute import cluster
+
+    ours = cluster._versions(cluster.get_versions(cluster.PACKAGES))
+    monkeypatch.setattr(cluster, "_kernel", lambda: theirs)
+    monkeypatch.setattr(cluster, "limit_threads", lambda: None)
+    for kernel, differences in ((theirs, ""), ("g++ 12", f"kernel g++ 12 here, {theirs} there")):
+        kit = cluster.Kit(None, {**ours, "kernel": kernel})
+        asyncio.run(kit.setup(None))
+        assert kit.differences == differences
 
 
 def test_a_scheduler_that_runs_already(study, trouble, tmp_path):

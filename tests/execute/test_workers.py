@@ -46,7 +46,10 @@ def kill_at_birth():
 
 def test_workers_killed_at_birth_cost_nothing(study, trouble, tmp_path, kill_at_birth):
     killed = kill_at_birth(2)
-    run = fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor="local", jobs=1)
+    large = {"name": "synthetic", "options": {"rows": 20_000}}  # far more than a pipe holds
+    run = fairbench.run(
+        study(trouble("fine"), datasets=[large]), out=tmp_path / "run", executor="local", jobs=1
+    )
     assert len(killed) == 2
     assert statuses(run) == {"fine": "ok"}
     assert not children()

@@ -15,7 +15,7 @@ from tests.execute.commands import contents, flags, same_study, starting, worker
 
 pytestmark = pytest.mark.stress
 
-STRIKES = 20
+STRIKES = 12
 """Signals sent to workers, by every kind of signal."""
 
 EAGER = ["silence_seconds=2", "start_seconds=30"]
@@ -24,7 +24,7 @@ EAGER = ["silence_seconds=2", "start_seconds=30"]
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGINT])
-def test_one_worker_after_the_other(number, tmp_path, site, record_property):
+def test_one_worker_after_the_other(number, tmp_path, site):
     """A chunk loses its worker once or twice; none is lost, and no byte differs."""
     whole = fairbench.run(same_study(20, 4), out=tmp_path / "whole", executor="serial").path
     arguments = [*flags(20, 4), "--executor", "local", "--jobs", "2", "--out", "run"]
@@ -47,5 +47,4 @@ def test_one_worker_after_the_other(number, tmp_path, site, record_property):
                 assert start(*arguments).wait(timeout=250) == 0
             assert contents(tmp_path / "run") == contents(whole)
             runs += 1
-    record_property("strikes", struck)
-    record_property("runs", runs)
+            print(f"{signal.Signals(number).name}: {struck} strikes, {runs} runs, no row lost")
