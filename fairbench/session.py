@@ -18,6 +18,7 @@ from fairbench.metric import Neighbours
 from fairbench.store import Cost, Rows, RunFolder, writing
 
 if TYPE_CHECKING:
+    from fairbench.dataset import FloatArray
     from fairbench.study import Chunk, Plan
 
 __all__ = ["Session"]
@@ -58,6 +59,7 @@ class Session:
         self._count(done)
         self.costs: dict[str, Any] = {}
         self._audits: list[dict[str, Any]] | None = None
+        self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         before: Mapping[str, Any] = {}
         if (folder.path / "manifest.json").exists():
             manifest = folder.read_manifest()
@@ -92,6 +94,8 @@ class Session:
                 }
                 rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
+                for number, split in enumerate(splits):
+                    self._units[name, number] = Fold(data, split).target_scale()
 
     def audit(self, resolved: Plan) -> None:
         """Look for what only the features can tell, once per run; goes into the manifest."""
@@ -123,7 +127,8 @@ class Session:
             self.chunks_failed += 1
             self.folder.write_failure(chunk.key, chunk.trials, outcome.reason, outcome.traceback)
             return
-        self.folder.write_chunk(chunk.key, chunk.trials, outcome.trained, outcome.seconds)
+        units = self._units.get((chunk.dataset, chunk.split))
+        self.folder.write_chunk(chunk.key, chunk.trials, outcome.trained, outcome.seconds, units)
         self.trials_done += len(chunk.trials)
         self.chunks_done += 1
         self.model_steps += outcome.trained.model_steps
@@ -150,7 +155,13 @@ class Session:
         with writing(self.folder.path):
             audits = {} if self._audits is None else {"audits": self._audits}
             self.folder.write_manifest(
-                {**self.description, **audits, "command": self.command, "progress": progress}
+                {
+                    **self.description,
+                    **audits,
+                    "command": self.command,
+                    "progress": progress,
+                    "chunks": self._all,
+                }
             )
         self._due = time.monotonic() + WRITE_EVERY
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from fairbench.method import Fold
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,7 +46,8 @@ class Finding:
     Parameters
     ----------
     check
-        ``clusters``, ``duplicates``, ``groups``, ``predictable``, ``leakage`` or ``trials``.
+        ``clusters``, ``duplicates``, ``constant``, ``groups``, ``predictable``, ``leakage`` or
+        ``trials``.
     level
         ``fine``, or ``warning`` where a reader must think twice.
     """
@@ -104,12 +107,13 @@ def audit_trials(trials: pd.DataFrame, /) -> list[Finding]:
 def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]:
     """What only the features can tell; to be run while they are in memory.
 
-    Rows that stand in training and in test rows alike, how well the features predict each
-    protected attribute (cross-validated, clusters kept whole), and single features that are
-    nearly the target.
+    Rows that stand in training and in test rows alike, features that do not vary, how well the
+    features predict each protected attribute (cross-validated, clusters kept whole), and single
+    features that are nearly the target.
     """
     return [
         _duplicates(dataset, splits),
+        _constant(dataset, splits),
         *(_predictable(dataset, attribute) for attribute in dataset.protected),
         *(
             _leakage(dataset, name, dataset.targets[:, number])
@@ -125,6 +129,18 @@ def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
     worst = max(shares)
     text = f"{worst:.1%} of test rows also stand among the training rows of the same split"
     return _finding(dataset.name, "duplicates", worst > 0, text if worst else "none across a split")
+
+
+def _constant(dataset: Dataset, splits: Sequence[Split]) -> Finding:
+    """Features without any spread on the training rows of a split: nothing is learned of them."""
+    constant = np.mean([Fold(dataset, split).constant_features() for split in splits], axis=0)
+    named = [
+        f"{dataset.feature_names[i]} ({constant[i] * len(splits):.0f} of {len(splits)} splits)"
+        for i in np.flatnonzero(constant)
+    ]
+    text = f"the same on all training rows, and not scaled there: {', '.join(named)}"
+    text = text if named else "every feature varies on training rows"
+    return _finding(dataset.name, "constant", bool(named), text)
 
 
 def _predictable(dataset: Dataset, attribute: Protected) -> Finding:

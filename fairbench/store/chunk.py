@@ -1,0 +1,104 @@
+"""A finished chunk on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fairbench.errors import RunFolderError
+from fairbench.method import Trial
+from fairbench.store.arrays import unpacked
+from fairbench.store.pairs import check_arrays, read_arrays
+from fairbench.store.sealed import DamageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fairbench.dataset import FloatArray
+    from fairbench.method import Part
+
+__all__ = ["Cost", "StoredChunk", "damaged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a chunk took: optimiser steps summed over its trials, and seconds of training."""
+
+    model_steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StoredChunk:
+    """A finished chunk on disk, whose description was found to be what was written.
+
+    Its arrays are read when they are asked for, and held against their hash then.
+
+    Attributes
+    ----------
+    path
+        Of its arrays; ``.json`` beside it describes them.
+    meta
+        The content of its JSON file: status and note per trial, notes, model_steps, seconds.
+    """
+
+    path: Path
+    meta: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Its name within the run."""
+        return str(self.meta["key"])
+
+    @property
+    def cost(self) -> Cost:
+        """What it took."""
+        return Cost(int(self.meta["model_steps"]), float(self.meta["seconds"]))
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Its trials, in the order of its predictions."""
+        return tuple(Trial(**trial) for trial in self.meta["trials"])
+
+    def check(self) -> None:
+        """Hold its arrays against their hash; raises `DamageError` where they are others."""
+        check_arrays(self.path, self.meta["arrays"])
+
+    @cached_property
+    def _arrays(self) -> Mapping[str, np.ndarray]:
+        try:
+            return read_arrays(self.path, self.meta["arrays"])
+        except DamageError as error:
+            raise damaged(self.path, error) from error
+
+    def prediction(self, part: Part, /) -> FloatArray:
+        """Predictions (trials, rows, targets) on the validation or test rows, to the last bit.
+
+        Raises
+        ------
+        RunFolderError
+            Where what is on disk is not what was written, or cannot be read.
+        """
+        return unpacked(self._arrays, part)
+
+    def record(self, name: str, /) -> np.ndarray | None:
+        """What training recorded under `name` (trials, ...), if it did."""
+        return self._arrays.get(f"record.{name}")
+
+    @property
+    def record_names(self) -> tuple[str, ...]:
+        """Names under which training recorded something."""
+        return tuple(n.removeprefix("record.") for n in self._arrays if n.startswith("record."))
+
+
+def damaged(file: Path, error: DamageError, /) -> RunFolderError:
+    """The error of a reader that met damage, and will not believe what it reads."""
+    return RunFolderError(
+        f"a file of the run is not what was written: {error}",
+        where=str(file),
+        mend="`fairbench verify RUN` lists all damage, and with --repair moves it aside; then "
+        "run the study's command again, which trains what is missing",
+    )
