@@ -5,6 +5,7 @@ from fairbench.store.chunk import Cost, StoredChunk
 from fairbench.store.folder import RunFolder, Standing
 from fairbench.store.rows import Rows
 from fairbench.store.sealed import read_json, write_json
+from fairbench.store.verify import Verified, repair, verify
 
 __all__ = [
     "Cost",
@@ -12,7 +13,10 @@ __all__ = [
     "RunFolder",
     "Standing",
     "StoredChunk",
+    "Verified",
     "read_json",
+    "repair",
+    "verify",
     "write_bytes",
     "write_json",
     "writing",

@@ -81,13 +81,17 @@ class RunFolder:
         stem = self.path / "rows" / str(facts["file"])
         file = stem.with_name(f"{stem.name}.json")
         try:
-            about = read_document(file, self._owner(stem.name))
+            about = self.about_rows(stem.name)
             if about is None:
                 raise DamageError("it is missing")
             file = stem.with_name(f"{stem.name}.npz")
             return from_arrays(read_arrays(file, about["arrays"]), facts)
         except DamageError as error:
             raise damaged(file, error) from error
+
+    def about_rows(self, stem: str, /) -> Mapping[str, Any] | None:
+        """What is said of the rows in that file, or None; raises `DamageError` as well."""
+        return read_document(self.path / "rows" / f"{stem}.json", self._owner(stem))
 
     def chunks(self) -> Iterator[StoredChunk]:
         """Every finished chunk, in the order of their keys.
