@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from annotated_types import Ge, Le
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
@@ -42,24 +45,30 @@ class File:
     Parameters
     ----------
     name
-        File name looked for on the data search path, in the cache and, last, in the download.
+        File name looked for on the data search path, in the package, in the cache and, last, in
+        the download.
     sha256
-        SHA-256 of the file with its newlines normalised to LF.
+        SHA-256 of the file with its newlines normalised to LF. Empty where the publisher's copy
+        has no known hash: such a file is read where the user put it, and never downloaded.
     url
         Where it is downloaded from; empty where the file cannot be downloaded.
     member
         The exact name of the file inside `url` where that is a zip archive; ``inner.zip!name``
         where that archive holds another.
+    package
+        The copy that ships with an installed package, as ``package:path``; with the suffix
+        ``.xz`` it is compressed, which pandas reads as it is. Empty where none ships.
     """
 
     name: str
     sha256: str
     url: str = ""
     member: str = ""
+    package: str = ""
 
 
 class Locate(Protocol):
-    """Finds a verified local copy of a `File`: search path, cache, then download."""
+    """Finds a verified local copy of a `File`: search path, package, cache, then download."""
 
     def __call__(self, file: File, /) -> Path: ...
 
@@ -98,7 +107,15 @@ class Roles:
 class Card:
     """Data card: what a reader must know before trusting a number computed on this dataset.
 
-    `dropped` pairs a reason with the number of rows dropped for it.
+    Parameters
+    ----------
+    dropped
+        Reasons, each with the number of rows dropped for it.
+    imputed
+        Columns, each with the number of missing cells that are filled in on training rows.
+    notices
+        What building the dataset did that a reader must know before training: columns left
+        out, rows lost by group, values filled in. Shown on the terminal too.
     """
 
     title: str
@@ -109,6 +126,8 @@ class Card:
     warning: str = ""
     rows: int = 0
     dropped: tuple[tuple[str, int], ...] = ()
+    imputed: tuple[tuple[str, int], ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +137,13 @@ class DatasetSpec:
     Parameters
     ----------
     name
-        Name of a dataset plugin (`dist:name` where two offer it), or the path of a CSV or
-        Parquet file.
+        Name of a dataset plugin (`dist:name` where two offer it), or the path of a table: CSV,
+        Parquet, Feather or Excel.
     targets
         Columns to predict, the first being the main one; empty for the dataset's default.
     protected
         Protected attributes, the first being the one methods train on; empty for the default.
+        ``race*sex`` is the groups that two or more attributes form together.
     features
         Edits of the default features: ``+column`` adds, ``-column`` removes; names without a
         sign replace the default by exactly these.
@@ -131,8 +151,27 @@ class DatasetSpec:
         Column that marks rows belonging together; empty for the dataset's default.
     bins
         Number of quantile groups that a continuous protected attribute is cut into.
+    min_group
+        Rows of the table below which a group is left out of every disparity. None leaves out
+        those with fewer than 50 as long as two others remain.
+    merge_groups
+        Whether such groups are merged into one, ``other``, which is compared if it is large
+        enough, rather than left out one by one.
     label
         Tells two uses of one dataset apart in reports; defaults to the dataset's name.
+    options
+        Of the dataset's plugin: ``{"rows": 10000}`` for ``synthetic``.
+    categorical, numeric, drop
+        Columns that are categories whatever they hold, that are numbers and features whatever
+        they look like, and that are no features.
+    missing
+        Whether a missing feature is filled in on training rows or costs the row.
+    missing_target
+        Whether a missing target in a user's table is an error or costs the row.
+    keep_na
+        Whether the text NA in a protected attribute is a group of that name.
+    decimal, thousands, encoding
+        How a user's file writes numbers and text, where that is not for the file to tell.
     """
 
     name: str
@@ -140,8 +179,20 @@ class DatasetSpec:
     protected: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     cluster: str = ""
-    bins: int = 2
+    bins: Annotated[int, Ge(2), Le(1000)] = 2
+    min_group: Annotated[int, Ge(1), Le(10**9)] | None = None
+    merge_groups: bool = False
     label: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: Literal["impute", "drop"] = "impute"
+    missing_target: Literal["error", "drop"] = "error"
+    keep_na: bool = False
+    decimal: Literal["", ".", ","] = ""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +205,9 @@ class Protected:
         0/1 for binary, the group index for categorical, the value itself for continuous.
     groups : (n,) int
         Index into `labels`: the value, or the quantile bin of a continuous attribute.
+    small
+        Those of `labels` whose groups have too few rows to be compared: methods train on them
+        and errors count them, but no disparity does.
     """
 
     name: str
@@ -161,26 +215,55 @@ class Protected:
     values: FloatArray
     groups: IntArray
     labels: tuple[str, ...]
+    small: tuple[str, ...] = ()
 
     def rows(self, index: IntArray, /) -> Protected:
         """The attribute on the rows of `index` only; `labels` stay those of the whole."""
-        return Protected(self.name, self.kind, self.values[index], self.groups[index], self.labels)
+        return replace(self, values=self.values[index], groups=self.groups[index])
+
+    @property
+    def is_compared(self) -> BoolArray:
+        """(n,) bool: rows whose group is not among the `small` ones."""
+        import numpy as np
+
+        small = [self.labels.index(label) for label in self.small]
+        return np.isin(self.groups, small, invert=True)
+
+    def compared(self) -> Protected:
+        """The attribute on rows of `is_compared` only, with the labels of the groups on them."""
+        import numpy as np
+
+        kept = [i for i, label in enumerate(self.labels) if label not in self.small]
+        place = np.zeros(len(self.labels), dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        on = self.rows(np.flatnonzero(self.is_compared))
+        return replace(
+            on,
+            groups=place[on.groups],
+            labels=tuple(self.labels[i] for i in kept),
+            small=(),
+            values=on.values if self.kind == "continuous" else place[on.groups].astype(np.float64),
+        )
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Numbers ready for training: no missing and no infinite value in any array.
+    """Numbers ready for training: no infinite value, and none missing but in `imputed` columns.
 
     Attributes
     ----------
     features : (n, d) float
-        In their own units; scaling is fitted per split, on its training rows.
+        In their own units. Scaling is fitted per split, on its training rows, and so is what
+        stands in for NaN: methods take features from a `Fold`, which does both.
     targets : (n, t) float
         In their own units, column 0 the main target.
     protected
         At least one attribute; the first is the one methods train on.
     clusters : (n,) int or None
         Rows with equal numbers belong together and never straddle a split.
+    imputed
+        Columns of `features` that hold NaN: one column of numbers each, or together all
+        columns of a one-hot text.
     """
 
     name: str
@@ -192,11 +275,39 @@ class Dataset:
     clusters: IntArray | None
     cluster_name: str
     card: Card
+    imputed: tuple[tuple[int, ...], ...] = ()
 
     @property
     def rows(self) -> int:
         """Number of rows n."""
         return int(self.features.shape[0])
+
+    def fill(self, rows: IntArray, /) -> FloatArray:
+        """(d,) float: what stands in for a missing feature, from `rows` alone.
+
+        The median of numbers, the most frequent level of texts (the first of those as
+        frequent); 0 where no row has a value.
+        """
+        import numpy as np
+
+        values = np.zeros(self.features.shape[1])
+        for columns in self.imputed:
+            part = self.features[rows[:, None], columns]
+            present = part[~np.isnan(part[:, 0])]
+            if not len(present):
+                continue
+            if len(columns) == 1:
+                values[columns[0]] = np.median(present)
+            else:
+                values[columns[int(present.sum(axis=0).argmax())]] = 1.0
+        return values
+
+    def filled(self, rows: IntArray, fill: FloatArray, /) -> FloatArray:
+        """Features (rows, d) with `fill` for what is missing."""
+        import numpy as np
+
+        features = self.features[rows]
+        return np.where(np.isnan(features), fill, features) if self.imputed else features
 
     @cached_property
     def digest(self) -> str:
@@ -206,9 +317,12 @@ class Dataset:
         arrays: list[NDArray[Any]] = [self.features, self.targets]
         for attribute in self.protected:
             names += ["|", attribute.name, attribute.kind, *attribute.labels]
+            names += ["~", *attribute.small] if attribute.small else []
             arrays += [attribute.values, attribute.groups]
         if self.clusters is not None:
             arrays.append(self.clusters)
+        if self.imputed:
+            names += ["|", *map(str, self.imputed)]
         sha.update("\x1f".join(names).encode())
         for array in arrays:
             sha.update(str((array.shape, array.dtype.str)).encode())
@@ -220,12 +334,17 @@ class DatasetSource(ABC):
     """What a dataset plugin writes: where the table comes from and what its columns are.
 
     A plugin reads; the core selects columns, drops unusable rows (and counts them), encodes
-    text, and builds the `Dataset`, so that every dataset treats these alike.
+    text, and builds the `Dataset`, so that every dataset treats these alike. The fields of a
+    subclass that is a frozen dataclass are the dataset's options.
     """
 
     card: ClassVar[Card]
     roles: ClassVar[Roles]
-    files: ClassVar[tuple[File, ...]] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the table is read from: a class attribute, unless it depends on options."""
+        return ()
 
     @abstractmethod
     def table(self, locate: Locate) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fairbench.errors import FairbenchError
 from fairbench.metric import Neighbours
-from fairbench.plugins.descriptions import MetricDescription
+from fairbench.plugins.descriptions import MetricDescription, is_individual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def evaluate(
         has no value, and the other trials are not affected.
     target : (n,) float
     protected
-        The attribute on the same n rows.
+        The attribute on the same n rows. Disparities leave the rows of its `small` groups out.
     metrics
         Components whose description is a `MetricDescription`.
     neighbours
@@ -65,7 +65,10 @@ def evaluate(
     as its reason: a faulty plugin must not cost the run its other metrics.
     """
     table = np.array(prediction, dtype=np.float64, ndmin=2)
-    rows = _ReadOnly(table, target, protected, neighbours)
+    rows = compared = _ReadOnly(table, target, protected, neighbours)
+    if protected.small:
+        kept = protected.is_compared
+        compared = _ReadOnly(table[:, kept], target[kept], protected.compared(), neighbours)
     values: dict[str, FloatArray] = {}
     reasons: dict[str, str] = {}
     offers = Counter(component.description.name for component in metrics)
@@ -73,7 +76,9 @@ def evaluate(
         name = component.description.name
         if offers[name] > 1:
             name = component.qualified
-        values[name], reason = rows.measure(component)
+        between_groups = getattr(component.description, "role", "") == "disparity"
+        judged = compared if between_groups and not is_individual(component.description) else rows
+        values[name], reason = judged.measure(component)
         if reason:
             reasons[name] = reason
     return values, reasons
@@ -100,8 +105,7 @@ class _ReadOnly:
     def measure(self, component: Component) -> tuple[FloatArray, str]:
         """Values (S,) of one metric, and the reason for its NaN values, if any."""
         values = np.full(len(self.finite), np.nan)
-        individual = getattr(component.description, "takes", ()) == (Neighbours.kind,)
-        third = self.neighbours if individual else self.protected
+        third = self.neighbours if is_individual(component.description) else self.protected
         reason = _unfit(component.description, third)
         if third is not None and not reason and self.finite.any():
             values[self.finite], reason = self._finite(component, third)
@@ -157,7 +161,11 @@ def _unfit(description: Description, protected: Third | None) -> str:
     if not isinstance(description, MetricDescription):
         return f"{description.name} is a {description.kind}, not a metric"
     if protected is None:
-        return "this run stored no neighbours of its rows"
+        return (
+            "this run stored no neighbours of its rows, as none of its metrics asked for them; "
+            f"the same `fairbench run` with `--metric {description.name}` stores them and trains "
+            "nothing again"
+        )
     if isinstance(protected, Neighbours):
         return ""
     if protected.kind not in description.takes:

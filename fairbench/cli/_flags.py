@@ -7,18 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
+from fairbench.toml import parsed
 
-__all__ = ["Given", "study_keys"]
+__all__ = ["Given", "executor_options", "study_keys"]
 
-_DATASET = {
-    "targets": "--target",
-    "protected": "--protected",
-    "features": "--features",
-    "cluster": "--cluster",
-    "bins": "--bins",
-}
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
@@ -67,15 +62,28 @@ def study_keys(
     return given
 
 
+def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[str]]:
+    """Options of the executor among what ``--set`` assigned, and the rest, which is the study's."""
+    options: dict[str, Any] = {}
+    rest = []
+    for text in assigned:
+        if not text.startswith("executor."):
+            rest.append(text)
+            continue
+        (_, *names), value = _assignment(text)
+        options[".".join(names)] = value
+    return options, rest
+
+
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
-    edits = {name: flags[name] for name in _DATASET if flags.get(name)}
+    edits = asked(flags)
     named = flags.get("datasets") or ()
     if not named and not edits:
         return
     _put_tables(given, "datasets", named, filed, "--dataset")
     for index in range(len(given.keys["datasets"])):
         for name, value in edits.items():
-            given.put(("datasets", index, name), value, _DATASET[name])
+            given.put(("datasets", index, name), value, FLAGS[name])
 
 
 def _put_methods(
@@ -92,7 +100,7 @@ def _put_methods(
     for text in grids:
         _put_grid(given, text, sweeps)
     for path, value in assigned:
-        _put_option(given, path, value, filed)
+        _put_option(given, path, value, flags, filed)
 
 
 def _put_tables(
@@ -145,15 +153,28 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write METHOD.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
+            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
+            "executor.OPTION=VALUE",
         )
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
+        return parts, parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value
+    except ValueError as error:
+        raise StudyError(
+            f"the value cannot be read: {error}",
+            where=f"--set {path}",
+            mend="give a plain value",
+        ) from error
 
 
-def _put_option(given: Given, path: list[str], value: Any, filed: Mapping[str, Any]) -> None:
+def _put_option(
+    given: Given,
+    path: list[str],
+    value: Any,
+    flags: Mapping[str, Any],
+    filed: Mapping[str, Any],
+) -> None:
     first, *rest = path
     flag = f"--set {'.'.join(path)}"
     if first == "training":
@@ -164,18 +185,25 @@ def _put_option(given: Given, path: list[str], value: Any, filed: Mapping[str, A
             given.keys["protocol"] = _table(filed.get("protocol", {}))
         given.put(("protocol", "options", *rest), value, flag)
         return
-    methods = given.keys["methods"]
-    wanted = _called(methods, first)
-    if not wanted:
-        raise _no_method(first, methods, flag)
-    for index in wanted:
-        given.put(("methods", index, "options", *rest), value, flag)
+    if "datasets" not in given.keys:
+        _put_tables(given, "datasets", flags.get("datasets") or (), filed, "--dataset")
+    for kind in ("methods", "datasets"):
+        if wanted := _called(given.keys[kind], first):
+            for index in wanted:
+                given.put((kind, index, "options", *rest), value, flag)
+            return
+    known = [_title(one) for kind in ("methods", "datasets") for one in given.keys[kind]]
+    raise StudyError(
+        f"no method or dataset {first!r} is named in this study",
+        where=flag,
+        mend=f"add it with --method or --dataset, or use one of those named: {', '.join(known)}",
+    )
 
 
-def _called(methods: Sequence[Mapping[str, Any]], name: str) -> list[int]:
-    """Indices of the method labelled `name`, or else of all that have this name."""
-    labelled = [i for i, method in enumerate(methods) if method.get("label") == name]
-    return labelled or [i for i, method in enumerate(methods) if method.get("name") == name]
+def _called(tables: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+    """Indices of the table labelled `name`, or else of all that have this name."""
+    labelled = [i for i, table in enumerate(tables) if table.get("label") == name]
+    return labelled or [i for i, table in enumerate(tables) if table.get("name") == name]
 
 
 def _title(method: Mapping[str, Any]) -> str:

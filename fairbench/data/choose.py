@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.data.groups import columns_of
 from fairbench.errors import DataError, near
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from fairbench.dataset import DatasetSpec, Roles
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "kept"]
 
 LISTED = 30
 """How many column names a message lists."""
@@ -20,10 +22,13 @@ LISTED = 30
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The columns in use; `cluster` is empty where rows stand alone."""
+    """The columns in use; `cluster` is empty where rows stand alone.
+
+    Each of `protected` is the columns of one attribute: several for an intersection.
+    """
 
     targets: tuple[str, ...]
-    protected: tuple[str, ...]
+    protected: tuple[tuple[str, ...], ...]
     cluster: str
     features: tuple[str, ...]
 
@@ -48,12 +53,21 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
         each other, and where nothing says which column is the target.
     """
     targets = _pick("target", spec.targets, names, tuple(roles.targets) if roles else None, where)
-    protected = _pick(
-        "protected", spec.protected, names, tuple(roles.protected) if roles else None, where
-    )
+    asked = [columns_of(attribute, names) for attribute in spec.protected]
+    flat = [column for columns in asked for column in columns]
+    declared = tuple(roles.protected) if roles else None
+    chosen = _pick("protected", flat, names, declared, where)
+    protected = tuple(asked) or tuple((column,) for column in chosen)
     cluster = spec.cluster or (roles.cluster if roles and roles.cluster else "")
     _known((cluster,) if cluster else (), names, where)
-    parts = (*targets, *protected, *((cluster,) if cluster else ()))
+    for columns in protected:
+        if protected.count(columns) > 1 or len(set(columns)) < len(columns):
+            raise DataError(
+                f"protected attribute {'*'.join(columns)!r} stands twice",
+                where=where,
+                mend="name each protected column once",
+            )
+    parts = (*targets, *dict.fromkeys(chosen), *((cluster,) if cluster else ()))
     for name in parts:
         if parts.count(name) > 1:
             raise DataError(
@@ -61,8 +75,66 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
                 where=where,
                 mend="give each part a column of its own",
             )
-    return Choice(
-        targets, protected, cluster, _features(spec.features, names, roles, parts, targets, where)
+    for flag in ("categorical", "numeric", "drop"):
+        _known(getattr(spec, flag), names, f"--{flag}, {where}")
+    if both := set(spec.categorical) & set(spec.numeric):
+        raise DataError(
+            f"column {min(both)!r} is asked for as categorical and as numeric",
+            where=where,
+            mend="keep one of them",
+        )
+    features = _features(joined(spec.features, names), names, roles, parts, targets, where)
+    if clash := set(spec.drop) & {*parts, *kept(spec, names)}:
+        raise DataError(
+            f"column {min(clash)!r} is dropped and used at once", where=where, mend="keep one"
+        )
+    features = tuple(name for name in features if name not in set(spec.drop))
+    if not features:
+        raise _nothing_left(names, where)
+    return Choice(targets, protected, cluster, features)
+
+
+def kept(spec: DatasetSpec, names: Sequence[str]) -> set[str]:
+    """Columns that the user wants among the features by name."""
+    plain = {item.removeprefix("+") for item in joined(spec.features, names) if item[:1] != "-"}
+    return {*plain, *spec.categorical, *spec.numeric}
+
+
+def joined(items: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """`items` with pieces put together that are one column whose name contains commas.
+
+    The longest run that makes a name of `names` is taken: ``+K``, ``1``, ``2`` is ``+K,1,2``
+    where there is such a column.
+    """
+    known = {_close(name): name for name in names if "," in name}
+    if not known:
+        return tuple(items)
+    found: list[str] = []
+    at = 0
+    while at < len(items):
+        sign = items[at][:1] if items[at][:1] in {"+", "-"} else ""
+        for end in range(len(items), at, -1):
+            whole = _close(",".join(items[at:end]))
+            if name := known.get(whole) or known.get(whole.removeprefix(sign)):
+                found.append(name if whole in known else sign + name)
+                break
+        else:
+            end = at + 1
+            found.append(items[at])
+        at = end
+    return tuple(found)
+
+
+def _close(name: str) -> str:
+    """Without the blanks around commas, which a list of names does not keep."""
+    return re.sub(r"\s*,\s*", ",", name)
+
+
+def _nothing_left(names: Sequence[str], where: str) -> DataError:
+    return DataError(
+        "no feature is left",
+        where=where,
+        mend=f"add features with --features=+column; columns: {_listed(names)}",
     )
 
 
@@ -126,11 +198,7 @@ def _features(
     else:
         chosen = (set(names) - _no_features(roles) - set(parts) - unwanted) | wanted
     if not chosen:
-        raise DataError(
-            "no feature is left",
-            where=where,
-            mend=f"add features with --features=+column; columns: {_listed(names)}",
-        )
+        raise _nothing_left(names, where)
     return tuple(name for name in names if name in chosen)
 
 
@@ -142,8 +210,9 @@ def _no_features(roles: Roles | None) -> set[str]:
 
 
 def _known(asked: Iterable[str], names: Sequence[str], where: str) -> None:
+    known = set(names)
     for name in asked:
-        if name not in names:
+        if name not in known:
             hint = near(name, names)
             if hint.startswith("known"):
                 hint = f"columns: {_listed(names)}"

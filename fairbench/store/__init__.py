@@ -5,7 +5,7 @@ from fairbench.store.chunk import Cost, StoredChunk
 from fairbench.store.folder import RunFolder, Standing
 from fairbench.store.rows import Rows
 from fairbench.store.sealed import read_json, write_json
-from fairbench.store.verify import Verified, repair, verify
+from fairbench.store.verification import Verified, repair, verify
 
 __all__ = [
     "Cost",

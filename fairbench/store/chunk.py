@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,38 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fairbench.dataset import FloatArray
-    from fairbench.method import Part
+    from fairbench.method import Part, Trained
 
 __all__ = ["Cost", "StoredChunk", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a chunk took: optimiser steps summed over its trials, and seconds of training."""
+    """What a chunk took, and what has to be known of it without reading its predictions.
+
+    Attributes
+    ----------
+    model_steps, seconds
+        Optimiser steps summed over its trials, and seconds of training.
+    failed, transient
+        How many of its trials failed, and how many of these another run should try again.
+    notes
+        What its training had to remark.
+    """
 
     model_steps: int
     seconds: float
+    failed: int = 0
+    transient: int = 0
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of(cls, trained: Trained, seconds: float, /) -> Cost:
+        """That of a chunk that has just been trained."""
+        failed = [p for p in trained.predictions if p.status == "failed"]
+        transient = sum(p.transient for p in failed)
+        notes = tuple(trained.notes)
+        return cls(trained.model_steps, round(seconds, 3), len(failed), transient, notes)
 
 
 @dataclass(frozen=True)
@@ -56,7 +77,13 @@ class StoredChunk:
     @property
     def cost(self) -> Cost:
         """What it took."""
-        return Cost(int(self.meta["model_steps"]), float(self.meta["seconds"]))
+        return Cost(
+            int(self.meta["model_steps"]),
+            float(self.meta["seconds"]),
+            [*self.meta["status"]].count("failed"),
+            sum(map(bool, self.meta["transient"])),
+            tuple(map(str, self.meta["notes"])),
+        )
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -142,8 +143,6 @@ class RunFolder:
             Where a file is there and cannot be read, which says nothing of what it holds.
         """
         found: dict[str, Cost] = {}
-        if not (self.path / "manifest.json").exists():
-            return found
         for key in self.keys("chunks"):
             with suppress(DamageError):
                 if chunk := self.chunk(key):
@@ -160,6 +159,8 @@ class RunFolder:
 
     def keys(self, kind: str = "chunks", /) -> list[str]:
         """Keys of the run's chunks, sorted; those found in `kind` where the manifest lists none."""
+        if not self._begun:
+            return []
         return sorted(self._planned or names_in(self.path / kind, ".json"))
 
     def strangers(self) -> list[str]:
@@ -171,6 +172,11 @@ class RunFolder:
         """Stems of the files of the datasets' rows."""
         facts = self.manifest.get("datasets", {}).values()
         return [str(one["file"]) for one in facts if "file" in one]
+
+    @property
+    def _begun(self) -> bool:
+        """Whether there is a manifest."""
+        return "manifest" in self.__dict__ or os.path.lexists(self.path / "manifest.json")
 
     @property
     def _planned(self) -> Mapping[str, int]:
@@ -214,9 +220,8 @@ class RunFolder:
         What is not whole under their names is moved aside, and what a kill left half written
         under a name of this run is removed. Nothing else is touched.
         """
-        begun = (self.path / "manifest.json").exists()
-        planned = self._planned if begun else {}
-        for file in leftovers(self.path, {*planned, *(self.row_files() if begun else ())}):
+        planned = self._planned if self._begun else {}
+        for file in leftovers(self.path, {*planned, *(self.row_files() if planned else ())}):
             remove(file)
         for key in planned:
             chunk = self.path / "chunks" / f"{key}.json"
@@ -265,6 +270,7 @@ class RunFolder:
             "trials": [asdict(trial) for trial in trials],
             "status": [p.status for p in trained.predictions],
             "note": [p.note for p in trained.predictions],
+            "transient": [p.transient for p in trained.predictions],
             "notes": list(trained.notes),
             "model_steps": trained.model_steps,
             "seconds": round(seconds, 3),

@@ -45,7 +45,8 @@ def to_arrays(rows: Rows, /) -> dict[str, np.ndarray]:
         arrays["clusters"] = rows.clusters
     arrays["splits"] = np.stack([_codes(split, len(rows.targets)) for split in rows.splits])
     for (split, part), neighbours in rows.neighbours.items():
-        arrays[f"neighbours.{split}.{part}"] = neighbours.index
+        for name, array in neighbours.arrays().items():
+            arrays[f"neighbours.{split}.{part}.{name}"] = array
     return arrays
 
 
@@ -58,17 +59,23 @@ def from_arrays(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], /) -
             arrays[f"values.{number}"],
             arrays[f"groups.{number}"],
             tuple(attribute["labels"]),
+            tuple(attribute["small"]),
         )
         for number, attribute in enumerate(facts["protected"])
     )
     splits = tuple(_split(codes) for codes in arrays["splits"])
     neighbours = {
-        (number, part): Neighbours(arrays[key])
+        (number, part): Neighbours.from_arrays(found)
         for number in range(len(splits))
         for part in _PARTS
-        if (key := f"neighbours.{number}.{part}") in arrays
+        if (found := _under(f"neighbours.{number}.{part}.", arrays))
     }
     return Rows(arrays["targets"], protected, arrays.get("clusters"), splits, neighbours)
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose name begins with `prefix`, by the rest of their name."""
+    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
 
 
 def _codes(split: Split, rows: int) -> np.ndarray:

@@ -273,7 +273,10 @@ def test_rows_are_what_was_written(folder):
     attribute = Protected("sex", "binary", codes.astype(float), codes, ("f", "m"))
     rows = Rows(np.arange(4.0)[:, None], (attribute,), np.array([5, 5, 6, 6]), (split, split))
     folder.write_rows("0-d", rows)
-    facts = {"file": "0-d", "protected": [{"name": "sex", "kind": "binary", "labels": ["f", "m"]}]}
+    facts = {
+        "file": "0-d",
+        "protected": [{"name": "sex", "kind": "binary", "labels": ["f", "m"], "small": []}],
+    }
     folder.write_manifest({"id": "0123", "datasets": {"d": facts}})
     found = folder.rows("d")
     np.testing.assert_array_equal(found.targets, rows.targets)
@@ -392,5 +395,5 @@ def test_costs_are_summed_over_the_chunks_on_disk(tmp_path):
     RunFolder(out).write_manifest(manifest)  # as a kill would leave it
     progress = fairbench.run(RIDGE, out=out, executor="serial").manifest["progress"]
     assert progress["train_seconds"] == pytest.approx(trained_for, abs=0.01)
-    assert progress["wall_seconds"] > 100
+    assert progress["wall_seconds"] == 100  # there was nothing to train
     assert progress["trials_per_second"] == pytest.approx(4 / progress["wall_seconds"], abs=1e-3)

@@ -188,6 +188,7 @@ def _with_progress(folder: RunFolder) -> dict[str, Any]:
     progress = {
         **manifest.get("progress", {}),
         "trials_done": sum(sizes.get(key, 0) for key in costs),
+        "trials_failed": sum(cost.failed for cost in costs.values()),
         "chunks_done": len(costs),
         "chunks_failed": folder.standing().failed,
         "model_steps": sum(cost.model_steps for cost in costs.values()),
