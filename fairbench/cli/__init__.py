@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "data": ("fairbench.cli.data:command", "List, fetch, verify and locate datasets."),
     "reproduce": ("fairbench.cli.reproduce:command", "Rerun a publication and say what holds."),
     "report": ("fairbench.cli.report:command", "Render finished runs in one of many formats."),
+    "verify": ("fairbench.cli.verify:command", "Say what of a run folder is whole."),
     "baseline": ("fairbench.cli.baseline:command", "Keep what a run reached, for the gate."),
     "gate": ("fairbench.cli.gate:command", "Hold a run against a baseline, for CI."),
 }

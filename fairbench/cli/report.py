@@ -42,6 +42,7 @@ __all__ = ["command"]
     type=click.Path(path_type=Path),
     help="File to write, or folder for a format of several files.",
 )
+@click.option("--force", is_flag=True, help="Replace files at --out that hold something else.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,6 +53,7 @@ def command(
     disparity: str | None,
     tolerance: float,
     out: Path | None,
+    force: bool,
 ) -> None:
     """Render runs in one of many formats, and rebuild the tables in their folders.
 
@@ -73,7 +75,7 @@ def command(
         else:
             click.echo(document, nl=False)
     else:
-        _write(documents, runs[0].path if out is None else out, folder=out is None)
+        _write(documents, runs[0].path if out is None else out, own=out is None, force=force)
 
 
 def _rebuild_tables(runs: list[Run]) -> None:
@@ -84,22 +86,17 @@ def _rebuild_tables(runs: list[Run]) -> None:
             click.echo(f"Note: the tables in {run.path} stay as they are: {error}", err=True)
 
 
-def _write(documents: Documents, out: Path, *, folder: bool) -> None:
-    """Write one document to `out` itself unless that is a folder, several into it."""
-    from fairbench.errors import RunFolderError
-    from fairbench.store import write_bytes
+def _write(documents: Documents, out: Path, *, own: bool, force: bool) -> None:
+    """Write one document to `out` itself unless that is a folder, several into it.
 
-    inside = folder or len(documents) > 1 or out.is_dir()
+    In a run folder of our `own` an earlier report is replaced without asking.
+    """
+    from fairbench.cli._documents import write_document
+
+    inside = own or len(documents) > 1 or out.is_dir()
     for name, content in documents.items():
         path = out / name if inside else out
         if isinstance(content, str):
             content = click.unstyle(content).encode(errors="backslashreplace")
-        try:
-            write_bytes(path, content)
-        except OSError as error:
-            raise RunFolderError(
-                f"the report cannot be written: {error.strerror}",
-                where=str(path),
-                mend="choose another place with --out",
-            ) from error
+        write_document(path, content, force=own or force)
         click.echo(path)

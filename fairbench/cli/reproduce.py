@@ -85,16 +85,8 @@ def _follow(name: str) -> Progress:
 
 def _write(found: Reproduced, folder: Path) -> Path:
     """Write every document into `folder`; the path of the first."""
-    from fairbench.errors import RunFolderError
-    from fairbench.store import write_bytes
+    from fairbench.cli._documents import write_document
 
     for document, content in found.documents.items():
-        try:
-            write_bytes(folder / document, content.encode())
-        except OSError as error:
-            raise RunFolderError(
-                f"the report cannot be written: {error.strerror}",
-                where=str(folder / document),
-                mend="choose another place with --out",
-            ) from error
+        write_document(folder / document, content.encode(), force=True)
     return folder / next(iter(found.documents))

@@ -122,3 +122,20 @@ def test_a_folder_that_may_only_be_read_can_be_reported_on(folder):
         assert "stay as they are" in result.stderr
     finally:
         folder.chmod(0o700)
+
+
+def test_a_file_that_holds_something_else_is_replaced_on_demand_only(folder, tmp_path):
+    (tmp_path / "thesis.md").write_text("precious")
+    asked = ("--format", "markdown", "--out", tmp_path / "thesis.md")
+    result = report(folder, *asked)
+    assert result.exit_code == 2
+    assert "or replace it with --force" in result.stderr
+    assert (tmp_path / "thesis.md").read_text() == "precious"
+    for extra in (["--force"], []):  # the same report again replaces nothing
+        assert report(folder, *asked, *extra).exit_code == 0
+    (tmp_path / "link.md").symlink_to(tmp_path / "precious.md")
+    for place in (tmp_path / "link.md", "/dev/null"):
+        result = report(folder, "--format", "markdown", "--out", place, "--force")
+        assert result.exit_code == 2
+        assert "never replaced" in result.stderr
+    assert not (tmp_path / "precious.md").exists()
