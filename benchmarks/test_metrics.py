@@ -13,7 +13,7 @@ import pytest
 
 from fairbench.analyze.evaluate import evaluate
 from fairbench.dataset import Protected
-from fairbench.metric import Neighbours
+from fairbench.neighbours import nearest
 from fairbench.plugins import load
 
 TRIALS, ROWS = 500, 1175
@@ -39,7 +39,7 @@ def rows(kind):
     return prediction, target, Protected("attribute", kind, values, groups, labels)
 
 
-NEIGHBOURS = Neighbours(np.random.default_rng(1).integers(ROWS, size=(ROWS, 5)))
+NEIGHBOURS = nearest(np.random.default_rng(1).normal(size=(ROWS, 8)))
 
 
 def measure(kind, metrics):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,8 +179,8 @@ class DatasetSpec:
     protected: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     cluster: str = ""
-    bins: int = 2
-    min_group: Annotated[int, Ge(1)] | None = None
+    bins: Annotated[int, Ge(2), Le(1000)] = 2
+    min_group: Annotated[int, Ge(1), Le(10**9)] | None = None
     merge_groups: bool = False
     label: str = ""
     options: dict[str, Any] = field(default_factory=dict)

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fairbench.errors import FairbenchError
+from fairbench.neighbours import Neighbours
 
 if TYPE_CHECKING:
-    from fairbench.dataset import FloatArray, IntArray, Protected
+    from fairbench.dataset import FloatArray, Protected
 
 __all__ = ["Metric", "Neighbours", "Undefined"]
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """What a metric of individual fairness gets in place of a protected attribute.
-
-    Attributes
-    ----------
-    index : (n, k) int
-        For each row the positions of its k nearest rows in scaled features, itself included.
-    """
-
-    index: IntArray
-
-    kind: ClassVar[str] = "individual"
-
-    def rows(self, order: IntArray, /) -> Neighbours:
-        """The same n rows in another order."""
-        import numpy as np
-
-        return Neighbours(np.argsort(order)[self.index[order]])
 
 
 class Metric(Protocol):

@@ -21,6 +21,7 @@ from fairbench.analyze.tables import (
     trials_table,
 )
 from fairbench.errors import FairbenchError, StudyError, near
+from fairbench.plugins import is_individual
 from fairbench.store import RunFolder, write_bytes
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Tables:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader must know of these tables: metrics that were left out, and why."""
-        return self._metrics_found[1]
+        """What the reader must know of these tables: metrics left out or sampled, and why."""
+        return (*self._metrics_found[1], *self._sampled)
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -165,7 +166,7 @@ class Tables:
             raise StudyError(
                 f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
                 where=str(self.path),
-                mend=near(metric, known),
+                mend=_computed_again(metric) or near(metric, known),
             )
         return known[metric]
 
@@ -193,6 +194,19 @@ class Tables:
         return groups_table(self._folder)
 
     @cached_property
+    def _sampled(self) -> tuple[str, ...]:
+        """A note on each dataset of which individual metrics measure a sample of the rows."""
+        names = [c.name for c in self.components if is_individual(c.description)]
+        if not names:
+            return ()
+        return tuple(
+            f"{', '.join(names)} of {dataset} is measured {told}, {part} rows of split {split}"
+            for dataset in self.manifest["datasets"]
+            for (split, part), near in sorted(self._folder.rows(dataset).neighbours.items())
+            if (told := near.sampled)
+        )
+
+    @cached_property
     def _kept(self) -> dict[tuple[Hashable, ...], pd.DataFrame]:
         return {}
 
@@ -209,6 +223,20 @@ class Tables:
     @cached_property
     def _metrics_found(self) -> tuple[tuple[Component, ...], tuple[str, ...]]:
         return _usable(self.manifest["metrics"])
+
+
+def _computed_again(metric: str) -> str:
+    """How a run comes by an installed metric that it was not asked for; empty for others."""
+    from fairbench.plugins import load
+
+    try:
+        load().find("metric", metric)
+    except FairbenchError:
+        return ""
+    return (
+        f"run the same `fairbench run` with `--metric {metric}` as well: it trains nothing again "
+        "and computes it"
+    )
 
 
 def _usable(names: Sequence[str]) -> tuple[tuple[Component, ...], tuple[str, ...]]:

@@ -44,8 +44,8 @@ class Finding:
     Parameters
     ----------
     check
-        ``clusters``, ``duplicates``, ``groups``, ``predictable``, ``leakage``, ``table`` or
-        ``trials``.
+        ``clusters``, ``splits``, ``duplicates``, ``groups``, ``predictable``, ``leakage``,
+        ``table`` or ``trials``.
     level
         ``fine``, or ``warning`` where a reader must think twice.
     """
@@ -57,33 +57,8 @@ class Finding:
 
 
 def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
-    """Clusters that straddle a split, and groups too small on test rows."""
-    findings = []
-    if rows.clusters is not None:
-        straddling = [_straddling(rows.clusters, split) for split in rows.splits]
-        worst = max(straddling)
-        text = f"up to {worst} clusters have rows in more than one part of a split"
-        findings.append(_finding(name, "clusters", worst > 0, text if worst else "stay whole"))
-    findings += [_left_out(name, attribute) for attribute in rows.protected if attribute.small]
-    return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
-
-
-def _straddling(clusters: IntArray, split: Split) -> int:
-    parts = [np.unique(clusters[split[part]]) for part in ("train", "validation", "test")]
-    _, counts = np.unique(np.concatenate(parts), return_counts=True)
-    return int((counts > 1).sum())
-
-
-def _left_out(name: str, attribute: Protected) -> Finding:
-    """Groups that leave every disparity, with their rows in the table."""
-    counts = np.bincount(attribute.groups, minlength=len(attribute.labels))
-    told = ", ".join(
-        f"{label} ({count} rows)"
-        for label, count in zip(attribute.labels, counts, strict=True)
-        if label in attribute.small
-    )
-    text = f"{attribute.name}: too few rows to be compared, so part of no disparity: {told}"
-    return Finding(name, "groups", "warning", text)
+    """Groups too small on test rows."""
+    return [_small_groups(name, rows, attribute) for attribute in rows.protected]
 
 
 def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:

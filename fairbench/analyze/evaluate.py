@@ -9,7 +9,7 @@ import numpy as np
 
 from fairbench.errors import FairbenchError
 from fairbench.metric import Neighbours
-from fairbench.plugins.descriptions import MetricDescription
+from fairbench.plugins.descriptions import MetricDescription, is_individual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def evaluate(
         if offers[name] > 1:
             name = component.qualified
         between_groups = getattr(component.description, "role", "") == "disparity"
-        judged = compared if between_groups and not _individual(component) else rows
+        judged = compared if between_groups and not is_individual(component.description) else rows
         values[name], reason = judged.measure(component)
         if reason:
             reasons[name] = reason
@@ -105,7 +105,7 @@ class _ReadOnly:
     def measure(self, component: Component) -> tuple[FloatArray, str]:
         """Values (S,) of one metric, and the reason for its NaN values, if any."""
         values = np.full(len(self.finite), np.nan)
-        third = self.neighbours if _individual(component) else self.protected
+        third = self.neighbours if is_individual(component.description) else self.protected
         reason = _unfit(component.description, third)
         if third is not None and not reason and self.finite.any():
             values[self.finite], reason = self._finite(component, third)
@@ -152,10 +152,6 @@ class _ReadOnly:
         return np.where(infinite, np.nan, values), "the value is infinite" if infinite.any() else ""
 
 
-def _individual(component: Component) -> bool:
-    return getattr(component.description, "takes", ()) == (Neighbours.kind,)
-
-
 def _told(error: Exception) -> str:
     return error.what if isinstance(error, FairbenchError) else f"{type(error).__name__}: {error}"
 
@@ -165,7 +161,11 @@ def _unfit(description: Description, protected: Third | None) -> str:
     if not isinstance(description, MetricDescription):
         return f"{description.name} is a {description.kind}, not a metric"
     if protected is None:
-        return "this run stored no neighbours of its rows"
+        return (
+            "this run stored no neighbours of its rows, as none of its metrics asked for them; "
+            f"the same `fairbench run` with `--metric {description.name}` stores them and trains "
+            "nothing again"
+        )
     if isinstance(protected, Neighbours):
         return ""
     if protected.kind not in description.takes:

@@ -10,8 +10,9 @@ from typing import Any
 from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
+from fairbench.toml import parsed
 
-__all__ = ["Given", "study_keys"]
+__all__ = ["Given", "executor_options", "study_keys"]
 
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
@@ -59,6 +60,19 @@ def study_keys(
     _put_datasets(given, flags, filed)
     _put_methods(given, flags, filed, sweeps)
     return given
+
+
+def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[str]]:
+    """Options of the executor among what ``--set`` assigned, and the rest, which is the study's."""
+    options: dict[str, Any] = {}
+    rest = []
+    for text in assigned:
+        if not text.startswith("executor."):
+            rest.append(text)
+            continue
+        (_, *names), value = _assignment(text)
+        options[".".join(names)] = value
+    return options, rest
 
 
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
@@ -139,12 +153,19 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
+            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
+            "executor.OPTION=VALUE",
         )
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
+        return parts, parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value
+    except ValueError as error:
+        raise StudyError(
+            f"the value cannot be read: {error}",
+            where=f"--set {path}",
+            mend="give a plain value",
+        ) from error
 
 
 def _put_option(

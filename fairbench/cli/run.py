@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairbench.cli._common import registry_for
+from fairbench.cli._common import echo_json, registry_for
 from fairbench.cli._table import table_options
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ POSITIVE = click.IntRange(min=1)
     "assign",
     multiple=True,
     metavar="NAME.OPTION=VALUE",
-    help="Option of a method or dataset, of the protocol (protocol.OPTION) or of training "
-    "(training.FIELD).",
+    help="Option of a method or dataset, the protocol (protocol.OPTION), training (training.FIELD) "
+    "or the executor (executor.OPTION).",
 )
 @table_options
 @click.option("--epochs", type=POSITIVE, help="Passes over the training rows.")
@@ -70,6 +70,11 @@ POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Longest time one chunk may take.",
 )
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Train trials again that failed; those that lacked memory or disk are anyway.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/STUDY-HASH).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
@@ -78,7 +83,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
 
     Run the same command again to continue where it was stopped.
     """
-    from fairbench.cli._flags import study_keys
+    from fairbench.cli._flags import executor_options, study_keys
     from fairbench.cli._progress import Live
     from fairbench.errors import StudyError
     from fairbench.runner import Interrupted, failed_trials, run
@@ -87,6 +92,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     registry = registry_for(ctx)
     config: Path | None = flags["config"]
     filed = read_document(config) if config is not None else {}
+    of_executor, flags["assign"] = executor_options(flags["assign"])
     given = study_keys(
         flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
     )
@@ -104,8 +110,9 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
             out=flags["out"],
             jobs=flags["jobs"],
             device=flags["device"],
-            executor=_executor(registry, flags["executor"], flags["scheduler"]),
+            executor=_executor(registry, flags["executor"], flags["scheduler"], of_executor),
             chunk_seconds=flags["chunk_seconds"],
+            retry_failed=flags["retry_failed"],
             command=shlex.join(["fairbench", *sys.argv[1:]]),
             progress=Live(),
             registry=registry,
@@ -119,11 +126,15 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
         ctx.exit(1)
 
 
-def _executor(registry: Registry, name: str | None, scheduler: str | None) -> Any:
+def _executor(
+    registry: Registry, name: str | None, scheduler: str | None, options: dict[str, Any]
+) -> Any:
     """What `run` takes as its executor; an address alone means the one that takes addresses."""
-    if scheduler is None:
+    if scheduler is not None:
+        name, options = name or "dask", {**options, "scheduler": scheduler}
+    if not options:
         return name
-    return registry.find("executor", name or "dask").build({"scheduler": scheduler})
+    return registry.find("executor", name or "local").build(options)
 
 
 def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
@@ -133,9 +144,10 @@ def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
 
     page = registry.find("reporter", "html").build({}).render([result], View())
     for name, content in page.items():
-        text = content if isinstance(content, bytes) else content.encode()
+        text = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
         with writing(result.path):
             write_bytes(result.path / name, text)
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
-    click.echo(next(iter(shown.render([result], View()).values())))
+    document = str(next(iter(shown.render([result], View()).values())))
+    (echo_json if as_json else click.echo)(document)
     click.echo(f"Report: {result.path / next(iter(page))}", err=True)

@@ -107,6 +107,11 @@ class MetricDescription(Description):
     smallest_group: int = 1
 
 
+def is_individual(description: Description, /) -> bool:
+    """Whether this describes a metric that asks for each row's nearest neighbours."""
+    return isinstance(description, MetricDescription) and description.takes == ("individual",)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolDescription(Description):
     """A `Protocol` class."""

@@ -2,6 +2,7 @@
 
 from fairbench.report.contents import Contents, Sheet, gather
 from fairbench.report.judgement import Judgement
+from fairbench.report.missing import unusable
 from fairbench.report.points import averaged_fronts
 from fairbench.report.ranks import Ranks
 from fairbench.report.reporter import Documents, Reporter, View
@@ -16,4 +17,5 @@ __all__ = [
     "View",
     "averaged_fronts",
     "gather",
+    "unusable",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -30,14 +31,73 @@ class _OverTrials:
         self, prediction: FloatArray, target: FloatArray, protected: Protected, /
     ) -> FloatArray:
         array = np.asarray(prediction, dtype=np.float64)
-        table = array.reshape(-1, array.shape[-1])
+        table = _constants_exact(array.reshape(-1, array.shape[-1]))
         values = self.metric(table, np.asarray(target, dtype=np.float64), protected)
         return np.asarray(values, dtype=np.float64).reshape(array.shape[:-1])
 
 
 def over_trials(metric: Table) -> Metric:
-    """A metric for predictions (..., n) from one that takes exactly (S, n) and returns (S,)."""
+    """A metric for predictions (..., n) from one that takes exactly (S, n) and returns (S,).
+
+    Predictions of a trial that differ by no more than `ROUNDING` of the largest are one number
+    that was rounded: they reach the metric as exactly equal.
+    """
     return _OverTrials(metric)
+
+
+ROUNDING = 16 * float(np.finfo(np.float64).eps)
+"""Largest spread, as a share of the largest number, that is rounding and no difference."""
+
+
+def _constants_exact(table: FloatArray) -> FloatArray:
+    """Predictions (S, n), the rows that are constant but for rounding replaced by their median."""
+    low, high = table.min(axis=-1), table.max(axis=-1)
+    rounded = (low < high) & (high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+    if not rounded.any():
+        return table
+    middle = np.median(table, axis=-1)[:, None]
+    return np.where(rounded[:, None], middle, table)
+
+
+def but_constants(prediction: FloatArray, /) -> FloatArray:
+    """Predictions (S, n) with those of a trial that are all equal set to 0.
+
+    The means of equal numbers over two groups differ by rounding; those of zeros do not. For
+    metrics that see differences of predictions alone.
+    """
+    constant = prediction.min(axis=-1) == prediction.max(axis=-1)
+    if not constant.any():
+        return prediction
+    return np.where(constant[:, None], 0.0, prediction)
+
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class _OncePerArgument(Generic[K, T]):
+    def __init__(self, compute: Callable[[K], T]) -> None:
+        self.compute = compute
+        self.last: tuple[ref[K], T] | None = None
+        self.__doc__ = compute.__doc__
+
+    def __call__(self, argument: K, /) -> T:
+        if isinstance(argument, np.ndarray) and argument.flags.writeable:
+            return self.compute(argument)
+        if self.last is None or self.last[0]() is not argument:
+            self.last = None  # so that two are never held at once
+            self.last = ref(argument), self.compute(argument)
+        return self.last[1]
+
+
+def once_per_argument(compute: Callable[[K], T]) -> Callable[[K], T]:
+    """`compute`, whose result is kept for the argument that it was last called with.
+
+    Trials of many rows reach a metric one after the other, all with the same attribute and the
+    same targets. An array that can be written to may be another the next time: its result is
+    not kept.
+    """
+    return _OncePerArgument(compute)
 
 
 def group_sizes(protected: Protected, /) -> FloatArray:

@@ -2,7 +2,9 @@
 
 Berk et al. A convex framework for fair regression. 2017, section 2. The similarity is their
 d(y, y′) = exp(−(y − y′)²), here of standardised targets, so that it does not depend on the unit
-of the target. With more than two groups the worst pair is returned.
+of the target. With more than two groups the worst pair is returned. More than 16,384 distinct
+targets are taken to a grid with 64 points to a bandwidth of d, or
+to IQR/1.34 of the targets where that is less.
 """
 
 from __future__ import annotations
@@ -12,31 +14,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairbench_metrics._common import group_sizes, over_trials, standardised
+from fairbench_metrics._cells import Cells, kernel_cells
+from fairbench_metrics._common import (
+    but_constants,
+    group_sizes,
+    once_per_argument,
+    over_trials,
+    standardised,
+)
 from fairbench_metrics._kernel import gaussian_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fairbench.dataset import FloatArray, Protected
 
-Side = tuple["FloatArray", "FloatArray", "FloatArray"]
 
-
-def _pairs(
-    prediction: FloatArray, target: FloatArray, protected: Protected
-) -> Iterator[tuple[Side, Side]]:
-    """For each pair of groups and each side of it: predictions, factor of d, and row sums of d."""
-    group_sizes(protected)
+@once_per_argument
+def _similarity(target: FloatArray, /) -> tuple[Cells, FloatArray]:
+    """Targets (n,) at u points, and the factor (r, u) of d between the points."""
     # exp(−(y − y′)²) is the Gaussian kernel of √2·y.
-    factor = gaussian_factor(np.sqrt(2) * standardised(target)[None])[0]
+    cells = kernel_cells(np.sqrt(2) * standardised(target))
+    return cells, gaussian_factor(cells.points[None])[0]
+
+
+def _moments(
+    prediction: FloatArray, target: FloatArray, protected: Protected, powers: tuple[int, ...]
+) -> tuple[FloatArray, list[list[FloatArray]]]:
+    """Rows of each group, (k,), and by group sums of ŷ^p at the points times the factor, (S, r)."""
+    sizes = group_sizes(protected)
+    cells, factor = _similarity(target)
     # Only differences of predictions count; centred, their squares lose no digits.
+    prediction = but_constants(prediction)
     centred = prediction - prediction.mean(axis=-1, keepdims=True)
-    members = [protected.groups == g for g in range(len(protected.labels))]
-    for a, b in combinations(members, 2):
-        sums_a = factor[:, b].sum(axis=-1) @ factor[:, a]
-        sums_b = factor[:, a].sum(axis=-1) @ factor[:, b]
-        yield (centred[:, a], factor[:, a], sums_a), (centred[:, b], factor[:, b], sums_b)
+    moments = []
+    for g in range(len(sizes)):
+        index = np.flatnonzero(protected.groups == g)
+        own, rows = cells.rows(index), centred[:, index]
+        count = own.sums(np.ones((1, len(index)))) @ factor.T
+        moments.append([count if p == 0 else own.sums(rows**p) @ factor.T for p in powers])
+    return sizes, moments
 
 
 @over_trials
@@ -44,23 +59,22 @@ def berk_individual(
     prediction: FloatArray, target: FloatArray, protected: Protected, /
 ) -> FloatArray:
     """(1/n_a n_b) Σ d(y_i, y_j)(ŷ_i − ŷ_j)² over i in a and j in b."""
+    sizes, moments = _moments(prediction, target, protected, (0, 1, 2))
     worst = np.zeros(len(prediction))
-    for (own, factor, sums), (other, other_factor, other_sums) in _pairs(
-        prediction, target, protected
-    ):
-        products = ((own @ factor.T) * (other @ other_factor.T)).sum(axis=-1)
-        squares = own**2 @ sums + other**2 @ other_sums
-        pairs = own.shape[1] * other.shape[1]
-        worst = np.maximum(worst, (squares - 2 * products) / pairs)
+    for a, b in combinations(range(len(sizes)), 2):
+        (count, sums, squares), (other_count, other_sums, other_squares) = moments[a], moments[b]
+        terms = squares * other_count + count * other_squares - 2 * sums * other_sums
+        worst = np.maximum(worst, terms.sum(axis=-1) / (sizes[a] * sizes[b]))
     return worst
 
 
 @over_trials
 def berk_group(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
     """((1/n_a n_b) Σ d(y_i, y_j)(ŷ_i − ŷ_j))² over i in a and j in b: errors may cancel."""
+    sizes, moments = _moments(prediction, target, protected, (0, 1))
     worst = np.zeros(len(prediction))
-    for (own, _, sums), (other, _, other_sums) in _pairs(prediction, target, protected):
-        pairs = own.shape[1] * other.shape[1]
-        mean = (own @ sums - other @ other_sums) / pairs
-        worst = np.maximum(worst, mean**2)
+    for a, b in combinations(range(len(sizes)), 2):
+        (count, sums), (other_count, other_sums) = moments[a], moments[b]
+        terms = sums * other_count - count * other_sums
+        worst = np.maximum(worst, np.square(terms.sum(axis=-1) / (sizes[a] * sizes[b])))
     return worst

@@ -212,6 +212,7 @@ def _conditional() -> Iterator[MetricDescription]:
 
 def _dependence() -> Iterator[MetricDescription]:
     giuliani = "Giuliani, Misino and Lombardi. Generalized disparate impact. ICML 2023"
+    double = "Giuliani and Lombardi. Enhancing the applicability of fair learning"
     mary = "Mary, Calauzènes and El Karoui. Fairness-aware learning. ICML 2019"
     yield _disparity(
         "hgr",
@@ -224,14 +225,23 @@ def _dependence() -> Iterator[MetricDescription]:
         "hgr",
         "hgr-polynomial",
         "Maximal correlation of prediction and group, by polynomials of degree 5",
-        giuliani,
+        double,
         smallest=DISTRIBUTION,
     )
     yield _disparity(
         "hgr",
         "gedi",
-        "Maximal correlation by polynomials, times σ(ŷ)/σ(A)",
+        "Change of the prediction with a polynomial of the attribute, per unit of the attribute",
         giuliani,
+        unit="target",
+        smallest=DISTRIBUTION,
+        takes=("binary", "continuous"),
+    )
+    yield _disparity(
+        "hgr",
+        "gedi-double",
+        "Maximal correlation by polynomials, times σ(ŷ)/σ(A)",
+        double,
         unit="target",
         smallest=DISTRIBUTION,
         takes=("binary", "continuous"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairbench_metrics._common import group_sizes, over_trials
+from fairbench_metrics._common import but_constants, group_sizes, over_trials
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +74,7 @@ def wasserstein_barycenter(
     Exact, as the quantile function of the barycenter is Σ p_g Q_g (Chzhen et al. 2020,
     theorem 2.3): all Q_g are constant between the multiples of 1/n_g.
     """
-    sizes = group_sizes(protected)
+    prediction, sizes = but_constants(prediction), group_sizes(protected)
     shares = sizes / sizes.sum()
     grid = np.unique(np.concatenate([np.arange(1, s + 1) / s for s in sizes]))
     widths = np.diff(grid, prepend=0.0)

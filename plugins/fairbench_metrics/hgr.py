@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench_metrics._common import (
+    but_constants,
     group_sizes,
+    once_per_argument,
     one_hot,
     over_trials,
     standardised,
@@ -25,27 +27,42 @@ if TYPE_CHECKING:
 DEGREE = 5
 RANGE = 5.0
 
+LEAST = 1e-13
+"""What orthogonalising must leave of a polynomial, as a share, for it to be more than rounding."""
+
 
 def _polynomials(values: FloatArray) -> FloatArray:
     """Polynomials of degree 1 … DEGREE orthonormal over the rows of (S, n), (S, DEGREE, n).
 
-    The three-term recurrence of Stieltjes; zero from the degree on at which `values` have too
-    few distinct numbers.
+    Each is the one before times x, made orthogonal to all before twice over (Arnoldi's process:
+    Brubeck, Nakatsukasa and Trefethen. Vandermonde with Arnoldi. SIAM Review 2021). What is
+    left is a polynomial where it passes rounding; where it does not, as at the degree of the
+    number of distinct values, it and all after it are zero. x is centred at the median, so that
+    rows near each other keep all the digits of their differences, however far an outlier is.
     """
-    before, last = np.zeros_like(values), np.ones_like(values)
-    x, coefficient = standardised(values), np.zeros((len(values), 1))
-    result = []
-    for _ in range(DEGREE):
-        product = x * last
-        mean = np.mean(product * last, axis=-1, keepdims=True)
-        found = product - mean * last - coefficient * before
-        norm = np.sqrt(np.mean(found**2, axis=-1, keepdims=True))
-        scale = np.sqrt(np.mean(product**2, axis=-1, keepdims=True))
-        sound = norm > 1e-7 * scale
-        before, coefficient = last, norm
-        last = np.divide(found, norm, out=np.zeros_like(found), where=sound)
-        result.append(last)
-    return np.stack(result, axis=1)
+    n = values.shape[-1]
+    x = values - np.median(values, axis=-1, keepdims=True)
+    reach = np.abs(x).max(axis=-1, keepdims=True)
+    x = np.divide(x, reach, out=np.zeros_like(x), where=reach > 0)
+    basis = np.zeros((len(values), DEGREE + 1, n))
+    basis[:, 0] = 1
+    for degree in range(1, DEGREE + 1):
+        done = basis[:, :degree]
+        found = x * done[:, -1]
+        whole = np.sqrt(np.mean(found**2, axis=-1, keepdims=True))
+        for _ in range(2):
+            along = done @ found[..., None] / n
+            found -= (along.swapaxes(1, 2) @ done)[:, 0]
+        norm: FloatArray = np.sqrt(np.mean(found**2, axis=-1, keepdims=True))
+        np.divide(found, norm, out=basis[:, degree], where=norm > LEAST * whole)
+    return basis[:, 1:]
+
+
+@once_per_argument
+def _of_attribute(protected: Protected, /) -> FloatArray:
+    """Orthonormal polynomials of the attribute's values, (n, DEGREE)."""
+    functions: FloatArray = _polynomials(varying(protected)[None])[0].T
+    return functions
 
 
 @over_trials
@@ -54,23 +71,47 @@ def hgr_polynomial(
 ) -> FloatArray:
     """Largest canonical correlation of polynomials of ŷ with functions of A.
 
-    Degree 5 on both sides (Giuliani, Misino and Lombardi. Generalized disparate impact for
-    configurable fairness solutions in ML. ICML 2023, the double-kernel form); all functions of
-    A where A is discrete.
+    Polynomials of degree 5 on both sides (Giuliani and Lombardi. Enhancing the applicability of
+    fair learning with continuous attributes: the double-kernel HGR), or of one below the
+    number of distinct values; all functions of A where A is discrete.
     """
     if protected.kind == "continuous":
-        functions = _polynomials(varying(protected)[None])[0].T
+        functions = _of_attribute(protected)
     else:
-        functions = one_hot(protected) / np.sqrt(group_sizes(protected) / len(target))
+        scale = np.sqrt(len(target) / group_sizes(protected))
+        functions = np.asarray(one_hot(protected) * scale, dtype=np.float64)
     correlations = _polynomials(prediction) @ functions / len(target)
-    largest: FloatArray = np.linalg.svd(correlations, compute_uv=False)[:, 0]
+    largest = np.linalg.svd(correlations, compute_uv=False)[:, 0].astype(np.float64)
     values: FloatArray = np.minimum(largest, 1.0)
     return values
 
 
 @over_trials
 def gedi(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
-    """Generalised disparate impact (Giuliani et al. 2023): HGR · σ(ŷ)/σ(A), by polynomials."""
+    """Generalised disparate impact: largest cov(f(A), ŷ)/var(A), f a polynomial, σ(f(A)) = σ(A).
+
+    Giuliani, Misino and Lombardi. Generalized disparate impact for configurable fairness
+    solutions in ML. ICML 2023, the kernel being on A alone: ŷ is not transformed. The value is
+    R·σ(ŷ)/σ(A) with R² the share of the variance of ŷ that polynomials of degree 5 in A
+    explain; for two groups it is the difference of their mean predictions. Deviation: they
+    scale f so that its coefficients in the powers of A have absolute sum 1, which depends on
+    the unit and the origin of A from the second degree on; the spread of f is fixed instead.
+    """
+    deviation = varying(protected).std()
+    prediction = but_constants(prediction)
+    centred = prediction - prediction.mean(axis=-1, keepdims=True)
+    explained = centred @ _of_attribute(protected) / len(target)
+    values: FloatArray = np.linalg.norm(explained, axis=-1) / deviation
+    return values
+
+
+@over_trials
+def gedi_double(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
+    """Generalised disparate impact with kernels on both sides: HGR · σ(ŷ)/σ(A), by polynomials.
+
+    Giuliani and Lombardi. Enhancing the applicability of fair learning with continuous
+    attributes. Not 0 where groups of equal mean predictions differ in spread.
+    """
     scale: FloatArray = prediction.std(axis=-1) / varying(protected).std()
     return scale * hgr_polynomial(prediction, target, protected)
 
@@ -99,6 +140,23 @@ def _binned(values: FloatArray, points: int, columns: FloatArray) -> FloatArray:
     return result
 
 
+def _binned_jointly(values: FloatArray, attribute: FloatArray, points: int) -> FloatArray:
+    """Rows of (S, n) and (n,) shared among the four grid points around each, (S, p, p)."""
+    cells = points * points
+    (lower, upper), (left, right) = _weights(values, points), _weights(attribute, points)
+    result = np.zeros((len(values), cells))
+    for sums, row, share in zip(result, lower, upper, strict=True):
+        at = (row * points + left).astype(np.int64)
+        for offset, weight in (
+            (0, (1 - share) * (1 - right)),
+            (1, (1 - share) * right),
+            (points, share * (1 - right)),
+            (points + 1, share * right),
+        ):
+            sums += np.bincount(at + offset, weight, cells)
+    return result.reshape(-1, points, points)
+
+
 def _kernel(points: int, bandwidth: float) -> FloatArray:
     grid = np.linspace(-RANGE, RANGE, points)
     kernel: FloatArray = np.exp(-0.5 * np.square((grid[:, None] - grid) / bandwidth))
@@ -120,11 +178,7 @@ def hgr_kde(prediction: FloatArray, target: FloatArray, protected: Protected, /)
     kernel = _kernel(points, bandwidth)
     if continuous:
         attribute = standardised(varying(protected))
-        lower, upper = _weights(attribute, points)
-        member = np.zeros((len(target), points))
-        member[np.arange(len(target)), lower.astype(np.int64)] = 1 - upper
-        member[np.arange(len(target)), lower.astype(np.int64) + 1] += upper
-        density = kernel @ _binned(standardised(prediction), points, member) @ kernel
+        density = kernel @ _binned_jointly(standardised(prediction), attribute, points) @ kernel
     else:
         group_sizes(protected)
         density = kernel @ _binned(standardised(prediction), points, one_hot(protected))

@@ -8,6 +8,7 @@ import numpy as np
 
 from fairbench.metric import Undefined
 from fairbench_metrics._common import (
+    but_constants,
     group_means,
     group_sizes,
     one_hot,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @over_trials
 def mean_parity(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
     """Largest minus smallest E[ŷ | g]."""
-    return spread(group_means(prediction, protected))
+    return spread(group_means(but_constants(prediction), protected))
 
 
 @over_trials

@@ -43,7 +43,9 @@ def _uncertainty(counts: FloatArray) -> FloatArray:
 def _normalised(without: FloatArray, given: FloatArray) -> FloatArray:
     """(H(A | without) − H(A | given)) / H(A | without)."""
     # Rounding leaves some 1e-16 of an entropy that is 0, and of information that is 0.
-    return quotient(np.maximum(without - given, 0), without, without > 1e-12, NO_ENTROPY)
+    told = without - given
+    told = np.where(told > 1e-14, told, 0.0)
+    return quotient(told, without, without > 1e-12, NO_ENTROPY)
 
 
 def _joint(prediction: FloatArray, target: FloatArray, protected: Protected) -> FloatArray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fairbench.analyze import RULES
+from fairbench.report import unusable
 from fairbench_reporters._cells import Cells, number
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ _LEVEL = 0.05
 def verdicts(
     contents: Contents, sheet: Sheet, target: str, protected: str, /
 ) -> list[tuple[str, str]]:
-    """Verdict and sentence of every method but the baseline."""
+    """Verdict and sentence of every method but the baseline; why one has none."""
     rows = _own(contents.judgement.verdicts, sheet, target, protected)
-    return list(zip(rows["verdict"], rows["sentence"], strict=True))
+    judged = list(zip(rows["verdict"], rows["sentence"], strict=True))
+    missing = unusable(contents, sheet, target, protected)
+    return [*judged, *(("no verdict", sentence) for sentence in missing)]
 
 
 def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:

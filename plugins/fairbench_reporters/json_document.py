@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fairbench.report import Contents, Documents, Reporter, View, gather
+from fairbench.report import Contents, Documents, Reporter, View, gather, unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,12 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "runs": [_run(run) for run in contents.runs],
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
         "verdicts": _records(judged.verdicts),
+        "unusable": [
+            {"dataset": sheet.label, "target": target, "protected": protected, "sentence": told}
+            for sheet in contents.sheets
+            for target, protected in sheet.views
+            for told in unusable(contents, sheet, target, protected)
+        ],
         "disagreements": _records(judged.disagreements),
         "ranking": _ranking(contents),
         "noise": _records(judged.noise),
@@ -68,7 +74,8 @@ def _ranking(contents: Contents) -> dict[str, Any] | None:
 
 def _run(run: Run) -> dict[str, Any]:
     names = ("title", "id", "command", "protocol", "versions", "machine", "progress")
-    return {"folder": str(run.path), **{name: run.manifest[name] for name in names}}
+    told = {name: run.manifest[name] for name in names}
+    return {"folder": str(run.path), **told, "sittings": run.manifest.get("sittings", [])}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,25 @@ from fairbench.errors import StudyError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["cosine", "cosines", "norms", "require_tasks", "tiny", "unit_trace", "where_positive"]
+__all__ = [
+    "NEARLY_OPPOSED",
+    "cosine",
+    "cosines",
+    "norms",
+    "require_tasks",
+    "tiny",
+    "unit_trace",
+    "where_positive",
+]
+
+
+NEARLY_OPPOSED = 1e-4
+"""1 + cosine below which two gradients count as opposed to a rule that has no answer there.
+
+What solves the bargaining rules grows without bound as gradients come to cancel, and with it
+the weights of the heads, which no gradient opposes: the angle at which it stops growing is 0.8
+degrees short of half a turn, and the weights are then 100 times those of orthogonal gradients.
+"""
 
 
 def require_tasks(rule: str, tasks: int, /, *, most: int) -> None:

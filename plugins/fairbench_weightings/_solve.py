@@ -3,6 +3,8 @@
 With T tasks there are 2^T active sets; all are solved at once, each candidate is made feasible,
 and the best is kept. Nothing depends on the data but the numbers, nothing waits for a device,
 and a degenerate Gramian has an answer: some optimum is always basic, hence among the candidates.
+Where there are many, as with equal gradients, a small ridge chooses the one that shares its
+weights most evenly, so that no task stops for having been numbered last.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ __all__ = ["MOST_TASKS", "minimum_in_cone", "minimum_on_simplex", "solve"]
 MOST_TASKS = 6
 """Beyond this many tasks the enumeration would cost more than the training step."""
 
-_RIDGE = 1e-14
+_RIDGE = 2e-12
+"""Share that is added to each squared gradient: above rounding, and below what could be seen."""
+
 _FLOOR = 1e-100
 
 
@@ -56,7 +60,7 @@ def minimum_on_simplex(gramian: Tensor, linear: Tensor, factor: Tensor, /) -> Te
     -------
     (..., T), in the dtype of `gramian`.
     """
-    g, b, factor = gramian.double(), linear.double()[..., None, :], factor.double()[..., None]
+    g, b, factor = _ridged(gramian), linear.double()[..., None, :], factor.double()[..., None]
     mask = _subsets(g)[1:]
     right = torch.stack([mask.expand(*b.shape[:-2], *mask.shape), mask * b], dim=-1)
     ones, tilted = solve(_faces(g, mask), right).unbind(-1)
@@ -83,7 +87,7 @@ def minimum_in_cone(gramian: Tensor, lower: Tensor, /) -> Tensor:
     -------
     (..., K, T), in the dtype of `gramian`.
     """
-    g, u = gramian.double(), lower.double()
+    g, u = _ridged(gramian), lower.double()
     mask = _subsets(g)
     pull = -(u @ g)  # (..., K, T): what the free coordinates have to cancel
     right = mask[:, :, None] * pull.mT[..., None, :, :]  # (..., M, T, K)
@@ -101,10 +105,16 @@ def _subsets(like: Tensor) -> Tensor:
     return ((number >> bit) & 1).to(like.dtype)
 
 
+def _ridged(gramian: Tensor) -> Tensor:
+    """The Gramian in double precision, its diagonal raised by no less than it was rounded."""
+    share = max(_RIDGE, 4 * torch.finfo(gramian.dtype).eps)
+    g = gramian.double()
+    return g + torch.diag_embed(g.diagonal(dim1=-2, dim2=-1) * share + _FLOOR)
+
+
 def _faces(gramian: Tensor, mask: Tensor) -> Tensor:
     """The Gramian restricted to each subset (..., M, T, T), the identity elsewhere."""
-    ridge = torch.diag_embed(gramian.diagonal(dim1=-2, dim2=-1) * _RIDGE + _FLOOR)
-    inside = (gramian + ridge)[..., None, :, :] * (mask[:, :, None] * mask[:, None, :])
+    inside = gramian[..., None, :, :] * (mask[:, :, None] * mask[:, None, :])
     return inside + torch.diag_embed(1 - mask)
 
 

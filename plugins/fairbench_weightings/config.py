@@ -30,6 +30,8 @@ class ConFIG(Weighting):
     u lies in the span of the gradients, so that d is a weighting: for two tasks
     w_t = (n₁ + n₂)/(2n_t), for more w_t = v_t/n_t · Σ_s n_s(Cv)_s/vᵀCv with v = C⁺1 and C the
     cosines. Zero gradients are left out of U and have weight 1; where the others cancel, d = 0.
+    Of gradients that cancel, the part that does not move d goes on training their heads: to v
+    is added what C⁺ leaves of 1.
     """
 
     needs: ClassVar[Needs] = "gramian"
@@ -54,9 +56,11 @@ class ConFIG(Weighting):
             share = n.sum(-1, keepdim=True) / present.sum(-1, keepdim=True)
             return where_positive(n, share / n), step.state
         c = cosines(step.gramian, n).double()
-        v = equal_cosines(c) * present
+        v, cancelling = (part * present for part in equal_cosines(c))
         projected = (c @ v[..., None]).squeeze(-1)
         square = (v * projected).sum(-1, keepdim=True)  # at least 1 where all cosines are equal
-        length = (n * projected).sum(-1, keepdim=True) / square
-        scaled = torch.where(square > _NONE, v / n * length, 0.0)
-        return where_positive(n, scaled.to(n.dtype)), step.state
+        along = (n * projected).sum(-1, keepdim=True) / square
+        mean = n.sum(-1, keepdim=True) / present.sum(-1, keepdim=True)
+        length = torch.where(square > _NONE, along, mean)
+        v = torch.where(square > _NONE, v + cancelling, cancelling)
+        return where_positive(n, (v / n * length).to(n.dtype)), step.state

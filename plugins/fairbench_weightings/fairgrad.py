@@ -9,7 +9,14 @@ import torch
 from annotated_types import Gt
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import cosine, norms, require_tasks, tiny, where_positive
+from fairbench_weightings._gramian import (
+    NEARLY_OPPOSED,
+    cosine,
+    norms,
+    require_tasks,
+    tiny,
+    where_positive,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +35,8 @@ class FairGrad(Weighting):
     """Gw = w^{-1/α}, w > 0 (Ban and Ji 2024, eq. 4), for two tasks.
 
     "Fair" is across tasks here, not across people: the rule says nothing about groups. A task
-    with a zero gradient has weight 1; where gradients are opposed there is no solution, and what
-    would vanish is kept at the rounding unit.
+    with a zero gradient has weight 1; where gradients are opposed there is no solution, and
+    1 - c², which would vanish, is kept at 2·10⁻⁴.
 
     Parameters
     ----------
@@ -83,7 +90,7 @@ def _log_gains(c: Tensor, offset: Tensor, power: float) -> Tensor:
         slope = torch.sigmoid(log_c + x) + torch.sigmoid(log_c - x) - 1
         x = x - (p * x - q * (ahead - behind - x) - r) / (p - q * slope)
     both = _softplus(log_c[..., None] + torch.stack([x, -x], dim=-1))
-    sine = (1 - c.square()).clamp_min(torch.finfo(c.dtype).eps).log()[..., None]
+    sine = (1 - c.square()).clamp_min(2 * NEARLY_OPPOSED).log()[..., None]
     return torch.where(opposed[..., None], sine - both.flip(-1), both)
 
 

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ImpartialGradient"]
 
+_NONE = 1e-2  # of unit gradients, what a direction lacks to be at equal angles to all
+
 
 @dataclass(frozen=True)
 class ImpartialGradient(Weighting):
     """Σw = 1 with d·g_t/n_t the same for all tasks (Liu et al. 2021).
 
     Closed form for two tasks, w = (n₂, n₁)/(n₁ + n₂). For more, w_t ∝ (C⁺1)_t/n_t with C the
-    cosines: weights may be negative, as in the paper. Where all gradients but one are zero, that
-    one has weight 0; where no gradient has any length, w_t = 1/T.
+    cosines: weights may be negative, as in the paper. Where gradients leave no direction at
+    equal angles, as opposed ones, d = 0 is what has equal projections, and they share the
+    weight. Tasks with zero gradients, if any, share all of it.
     """
 
     needs: ClassVar[Needs] = "gramian"
@@ -55,7 +58,11 @@ class ImpartialGradient(Weighting):
 
 def _share(gramian: Tensor, n: Tensor) -> Tensor:
     """The weights (..., T) up to a factor."""
-    return equal_cosines(cosines(gramian, n).double()).to(n.dtype) * _others(n)
+    v, cancelling = equal_cosines(cosines(gramian, n).double())
+    dependent = cancelling.abs().amax(-1, keepdim=True) > _NONE
+    share = torch.where(dependent, cancelling, v).to(n.dtype) * _others(n)
+    vanishing = (n == 0).to(n.dtype)
+    return torch.where(vanishing.amax(-1, keepdim=True) > 0, vanishing, share)
 
 
 def _others(n: Tensor) -> Tensor:

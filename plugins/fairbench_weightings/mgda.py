@@ -26,7 +26,8 @@ class MultipleGradientDescent(Weighting):
     """min wᵀGw on the simplex (Désidéri 2012; Sener and Koltun 2018, eq. 3).
 
     Closed form for two tasks, w₁ = clip((G₂₂ - G₁₂)/‖g₁ - g₂‖², 0, 1) and ½ where the gradients
-    are equal; enumeration of the faces of the simplex for more.
+    are equal; enumeration of the faces of the simplex for more. Equal gradients share their
+    weight equally.
     """
 
     needs: ClassVar[Needs] = "gramian"

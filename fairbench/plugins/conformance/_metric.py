@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from fairbench.dataset import Protected
-from fairbench.metric import Neighbours
+from fairbench.neighbours import Neighbours, nearest
 from fairbench.plugins.conformance._base import Conformance
 from fairbench.plugins.registry import load
 
@@ -99,11 +99,12 @@ class MetricConformance(Conformance):
         size = np.array([0.25, 0.5, 0.75, 1.25])[:, None]
         error = rng.normal(size=self.rows) * (1.0 + groups) + groups
         if kind == "individual":
-            near = np.argsort(np.abs(target[:, None] - target), axis=1, kind="stable")[:, :5]
-            return target + size * error, target, Neighbours(near)
+            return target + size * error, target, nearest(target[:, None])
         protected = Protected("group", kind, values.astype(np.float64), groups, labels)
         return target + size * error, target, protected
 
 
 def _arrays(third: Third) -> tuple[NDArray[np.generic], ...]:
-    return (third.index,) if isinstance(third, Neighbours) else (third.values, third.groups)
+    if isinstance(third, Neighbours):
+        return tuple(third.arrays().values())
+    return third.values, third.groups

@@ -103,21 +103,28 @@ def test_a_constant_prediction_depends_on_nothing(metric, sample, name):
     np.testing.assert_array_equal(values, 0)
 
 
-def test_gedi_of_two_groups_that_are_told_apart_is_the_gap(metric, attribute):
+@pytest.mark.parametrize("name", ["gedi", "gedi-double"])
+def test_gedi_of_two_groups_that_are_told_apart_is_the_gap(metric, attribute, name):
     """With ŷ a function of A, HGR is 1 and σ(ŷ)/σ(A) the difference of the two predictions."""
     groups = np.repeat([0, 1], [70, 30])
     prediction = np.stack([5.0 + 3 * groups, 1.0 * groups])
-    values = metric("gedi")(prediction, prediction[0], attribute(groups))
+    values = metric(name)(prediction, prediction[0], attribute(groups))
     np.testing.assert_allclose(values, [3, 1])
 
 
-def test_gedi_is_hgr_in_units_of_the_attribute(metric, continuous, attribute):
+def test_double_gedi_is_hgr_in_units_of_the_attribute(metric, continuous, attribute):
     prediction, target, age = continuous
     expected = metric("hgr-polynomial")(prediction, target, age)
     expected = expected * prediction.std(axis=1) / age.values.std()
-    np.testing.assert_allclose(metric("gedi")(prediction, target, age), expected)
+    np.testing.assert_allclose(metric("gedi-double")(prediction, target, age), expected)
+
+
+@pytest.mark.parametrize("name", ["gedi", "gedi-double"])
+def test_gedi_is_per_unit_of_the_attribute(metric, continuous, attribute, name):
+    prediction, target, age = continuous
     months = attribute(age.groups, "continuous", 12 * age.values)
-    np.testing.assert_allclose(metric("gedi")(prediction, target, months), expected / 12)
+    expected = metric(name)(prediction, target, age) / 12
+    np.testing.assert_allclose(metric(name)(prediction, target, months), expected)
 
 
 def embedded(attribute):

@@ -44,6 +44,48 @@ ANSWERS = {
 }  # fmt: skip
 
 
+# The same for three tasks, as gradients in the plane or in space; a, b and c are unit vectors that
+# are orthogonal to each other. They hold the answers for two tasks: tasks that are alike share.
+_A, _B = torch.eye(3, dtype=torch.float64)[:2]
+THREE = {
+    "all zero": (0 * _A, 0 * _A, 0 * _A),
+    "two zero": (2 * _A, 0 * _A, 0 * _A),
+    "one zero": (2 * _A, 0 * _A, 2 * _A),
+    "equal": (2 * _A, 2 * _A, 2 * _A),
+    "collinear": (4 * _A, _A, 2 * _A),
+    "two equal": (2 * _A, 2 * _A, 2 * _B),
+    "opposed": (2 * _A, -2 * _A, _B),
+    "opposed to two": (2 * _A, -2 * _A, 2 * _A),
+}
+THIRD = (1 / 3,) * 3
+ANSWERS_OF_THREE = {
+    "mgda": [
+        THIRD, (0, 0.5, 0.5), (0, 1, 0), THIRD, (0, 1, 0), (0.25, 0.25, 0.5), (0.5, 0.5, 0),
+        (0.25, 0.5, 0.25),
+    ],
+    "cagrad": [
+        THIRD, THIRD, THIRD, (0.5, 0.5, 0.5), (1 / 3, 1.5, 1 / 3), None, THIRD, None,
+    ],
+    "imtl-g": [
+        THIRD, (0, 0.5, 0.5), (0, 1, 0), THIRD, (1 / 7, 4 / 7, 2 / 7), (0.25, 0.25, 0.5),
+        (0.5, 0.5, 0), (0.25, 0.5, 0.25),
+    ],
+    "nash-mtl": [
+        (1, 1, 1), (0.5, 1, 1), (0.5 / ROOT, 1, 0.5 / ROOT), (0.5 / 3**0.5,) * 3,
+        (0.25 / 3**0.5, 1 / 3**0.5, 0.5 / 3**0.5), (0.5 / ROOT, 0.5 / ROOT, 0.5), (50, 50, 1),
+        (25, 50, 25),
+    ],
+    "upgrad": [THIRD] * 6 + [(2 / 3, 2 / 3, 1 / 3), (0.5, 1, 0.5)],
+    "dualproj": [THIRD] * 7 + [(1 / 3, 2 / 3, 1 / 3)],
+    "config": [
+        (1, 1, 1), (1, 1, 1), (1, 1, 1), (1, 1, 1), (7 / 12, 7 / 3, 7 / 6), (0.75, 0.75, 1.5),
+        (0.5, 0.5, 1), (7 / 3, 11 / 3, 7 / 3),
+    ],
+    "pcgrad": [(1, 1, 1)] * 6 + [(2, 2, 1), (1.5, 3, 1.5)],
+    "gradnorm": [(1, 1, 1)] * 8,
+}  # fmt: skip
+
+
 def on_a_line(kind, dtype=torch.float64):
     return torch.tensor(LINES[kind], dtype=dtype)[:, None] * torch.tensor([0.6, 0.8], dtype=dtype)
 
@@ -63,6 +105,49 @@ def test_documented_answers(name, kind, dtype, weigh):
     expected = ANSWERS[name][list(LINES).index(kind)]
     if expected is not None:
         assert weights.tolist() == pytest.approx(list(map(float, expected)), rel=2e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", THREE)
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_documented_answers_of_three_tasks(name, kind, dtype, weigh):
+    gradients = torch.stack(THREE[kind]).to(dtype)
+    weights = weigh(name, gradients @ gradients.mT)
+    assert torch.isfinite(weights).all()
+    expected = ANSWERS_OF_THREE[name][list(THREE).index(kind)]
+    if expected is not None:
+        assert weights.tolist() == pytest.approx(list(map(float, expected)), rel=2e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("tasks", [3, 4, 5])
+@pytest.mark.parametrize("name", GENERAL)
+def test_equal_gradients_have_equal_weights(name, tasks, weigh, draw):
+    if name == "pcgrad" and tasks > 4:
+        return
+    gradients = draw(20, 1).expand(20, tasks, 6)
+    weights = weigh(name, gradients @ gradients.mT)
+    assert weights.min() > 0
+    torch.testing.assert_close(
+        weights, weights.mean(-1, keepdim=True).expand_as(weights), rtol=2e-3, atol=0
+    )
+
+
+@pytest.mark.parametrize("tasks", [2, 3, 4])
+@pytest.mark.parametrize("off", [0.0, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize(("name", "most"), [("nash-mtl", 100.0), ("fairgrad", 500.0)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_of_opposed_gradients_are_bounded(name, most, off, tasks, dtype, weigh, draw):
+    """Of unit length; what orthogonal ones get is 1."""
+    if name == "fairgrad" and tasks > 2:
+        return
+    first = draw(50, tasks)[..., 0, :]
+    others = draw(50, tasks, seed=1)[..., 2:, :]
+    opposed = -first + off * draw(50, tasks, seed=2)[..., 0, :]
+    gradients = torch.cat([first[:, None], opposed[:, None], others], dim=1).to(dtype)
+    gradients = gradients / gradients.norm(dim=-1, keepdim=True)
+    weights = weigh(name, gradients @ gradients.mT)
+    assert weights.min() > 0
+    assert weights.max() < 1.001 * most
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
