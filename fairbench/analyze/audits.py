@@ -114,8 +114,10 @@ def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]
 
 
 def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
-    features = np.nan_to_num(dataset.features, copy=bool(dataset.imputed), nan=np.inf)
-    table = np.column_stack([features, dataset.targets])  # missing cells equal each other
+    features = dataset.features
+    if dataset.imputed:  # missing cells equal each other
+        features = np.where(np.isnan(features), np.inf, features)
+    table = np.column_stack([features, dataset.targets])
     alike = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
     found = [(int(np.isin(alike[s.test], alike[s.train]).sum()), len(s.test)) for s in splits]
     worst, rows = max(found, key=lambda pair: pair[0] / pair[1])

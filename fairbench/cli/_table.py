@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairbench.errors import StudyError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -86,23 +84,8 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def asked(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a `DatasetSpec` that were given, the list of features split.
-
-    Raises
-    ------
-    StudyError
-        For a flag with an empty value, which a variable that is not set leaves behind.
-    """
-    found: dict[str, Any] = {}
-    for name, flag in FLAGS.items():
-        value = flags.get(name)
-        if value is None or value is False or value == ():
-            continue
-        if value == "" or (isinstance(value, tuple) and "" in value):
-            raise StudyError(
-                f"{flag} is empty", where=flag, mend="give a value, or leave the flag out"
-            )
-        found[name] = value
+    """The fields of a `DatasetSpec` that were given, the list of features split."""
+    found = {name: flags[name] for name in FLAGS if flags.get(name)}
     if "features" in found:
         found["features"] = tuple(part.strip() for part in found["features"].split(","))
     return found

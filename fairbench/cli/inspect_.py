@@ -37,7 +37,8 @@ def command(*, file: str, as_json: bool, **flags: Any) -> None:
 
 
 def _show(found: Inspection) -> None:
-    click.echo(f"{found.rows:,} rows, {len(found.columns):,} columns\n")
+    counted = f"; values counted on {found.counted:,} rows" if found.counted < found.rows else ""
+    click.echo(f"{found.rows:,} rows, {len(found.columns):,} columns{counted}\n")
     print_table(
         ("column", "role", "kind", "values", "missing", "why"),
         [

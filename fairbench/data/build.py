@@ -68,12 +68,6 @@ def users_table(spec: DatasetSpec) -> Assembly:
     """The file that `spec` names, read and ready to become a dataset."""
     path = Path(spec.name)
     name = visible(path.name)
-    if name != path.name:
-        raise DataError(
-            "the name of the file holds control characters, or bytes that are no text here",
-            where=name,
-            mend="rename the file",
-        )
     card = Card(title=name, source="a table of the user", licence="not stated")
     return Assembly(name, spec, read_table(path, spec.encoding), None, card)
 

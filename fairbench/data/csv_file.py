@@ -1,4 +1,4 @@
-"""CSV and its kin: cells separated by comma, semicolon or tab, with quotes where they are needed.
+"""CSV and its kin: cells separated by comma, semicolon, tab or bar, with quotes where needed.
 
 pyarrow reads at the speed of the disk but forgives a quote in the wrong place and knows no line
 numbers. So it reads files whose quotes are all where they belong, and Python's own reader, which
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["csv_table"]
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 BATCH = 20_000
 """Rows that Python's reader holds at once."""
 BLOCK = 8 << 20

@@ -49,6 +49,8 @@ def _sheets(data: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
     import pandas as pd
 
     try:
+        import openpyxl  # noqa: F401  # pandas imports it by name, and only then
+
         with warnings.catch_warnings():  # of features of Excel that bear on no cell
             warnings.simplefilter("ignore")
             with pd.ExcelFile(io.BytesIO(data), engine="openpyxl") as book:

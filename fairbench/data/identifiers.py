@@ -137,7 +137,7 @@ def warnings(suspects: Sequence[Suspect]) -> Iterator[str]:
         if not found:
             continue
         shown = ", ".join(f"{one.name!r} ({one.distinct:,} in {one.rows:,} rows)" for one in found)
-        yield f"no feature, because it holds {text}: {shown}; {_mend(found[0])}"
+        yield f"left out of the features: {shown}, with {text}; {_mend(found[0])}"
 
 
 def _mend(found: Suspect) -> str:

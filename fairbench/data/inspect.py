@@ -41,7 +41,7 @@ Role = Literal["target", "protected", "cluster", "feature", "left out", "dropped
 class ColumnFacts:
     """One column: how it is read, what part it plays and why, and what is suspicious of it.
 
-    `levels` is the number of different values, of those in half a million evenly spaced rows.
+    `levels` is the number of different values; of numbers in a large table, on a part of its rows.
     """
 
     name: str
@@ -59,6 +59,8 @@ class Inspection:
 
     Parameters
     ----------
+    counted
+        Rows, evenly spaced, on which the different values of numbers were counted.
     groups
         Rows of each group of each protected attribute; empty where none was named.
     clusters
@@ -72,6 +74,7 @@ class Inspection:
     """
 
     rows: int
+    counted: int
     columns: tuple[ColumnFacts, ...]
     groups: Mapping[str, Mapping[str, int]]
     clusters: int | None
@@ -105,6 +108,7 @@ def inspect_table(spec: DatasetSpec, /) -> Inspection:
             clusters = None if dataset.clusters is None else int(dataset.clusters.max()) + 1
     return Inspection(
         assembly.table.rows,
+        min(assembly.table.rows, COUNTED),
         columns,
         groups,
         clusters,

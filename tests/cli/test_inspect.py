@@ -92,7 +92,10 @@ def test_the_command_it_prints_runs():
     result = CliRunner().invoke(main, words[1:] + cheap)
     assert result.exit_code == 0, result.output
     warned = " ".join(result.stderr.split())
-    assert "Warning: my.csv: no feature, because it holds a different text in every row" in warned
+    assert (
+        "Warning: my.csv: left out of the features: 'name' (120 in 120 rows), with a different"
+        in warned
+    )
     assert warned.index("Warning: my.csv") < warned.index("trials; run folder")
     (manifest,) = [json.loads(path.read_text()) for path in Path().glob("runs/*/manifest.json")]
     said = " ".join(manifest["datasets"]["my.csv"]["caveats"])
@@ -134,3 +137,10 @@ def test_what_is_no_table_is_an_error():
     result = CliRunner().invoke(main, ["data", "inspect", "absent.csv"])
     assert result.exit_code == 2
     assert "cannot read absent.csv" in result.stderr
+
+
+def test_a_large_table_is_counted_on_a_part_of_its_rows(monkeypatch):
+    monkeypatch.setattr("fairbench.data.inspect.COUNTED", 50)
+    found = columns("--target", "y", "--protected", "sex")
+    assert (found["copy"]["levels"], found["name"]["levels"]) == (50, N)  # texts cost nothing
+    assert "120 rows, 11 columns; values counted on 50 rows" in inspected("my.csv")

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import sys
 import zipfile
 
 import numpy as np
@@ -203,11 +204,7 @@ def test_rows_of_a_sheet_are_numbered_as_excel_does(tmp_path):
 
 def test_excel_without_openpyxl_names_the_extra(tmp_path, monkeypatch):
     FORMATS["t.xlsx"](every_kind(), tmp_path / "t.xlsx")
-
-    def absent(*_, **__):
-        raise ImportError("no openpyxl")
-
-    monkeypatch.setattr(pd, "ExcelFile", absent)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)  # which importing it then raises upon
     with pytest.raises(DataError, match="openpyxl, which is not installed") as caught:
         opened(tmp_path / "t.xlsx")
     assert "fairbench-mtl[excel]" in caught.value.mend

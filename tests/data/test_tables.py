@@ -54,7 +54,7 @@ def test_a_csv_file(given_file):
     assert dataset.card.rows == 4
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_delimiters_newlines_and_byte_order_mark(given_file, delimiter, newline, mark):

@@ -365,6 +365,12 @@ class ChangesData(Changed):
         return prediction
 
 
+class ReadsTheDataset(Changed):
+    def after(self, prediction, trial, work):
+        raw = work.fold.dataset.features[work.fold.split.test]
+        return replace(prediction, test=prediction.test + 0.0 * raw.sum(axis=1, keepdims=True))
+
+
 class Sorted(Ridge):
     def train(self, work):
         trials = sorted(work.trials, key=lambda t: -t.value)
@@ -428,6 +434,7 @@ class TestMethodKit:
             (GlobalRandomness, "same_seeds_same_bytes"),
             (PeeksAtTest, "never_looks_at_test_targets"),
             (ChangesData, "changes_no_input"),
+            (ReadsTheDataset, "features_may_be_missing"),
             (Sorted, "predictions_are_in_the_order_of_trials"),
             (Averaging, "trials_do_not_influence_each_other"),
             (Forgets, "one_prediction_per_trial"),

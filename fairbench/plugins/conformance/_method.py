@@ -112,6 +112,19 @@ class MethodConformance(Conformance):
         ):
             assert _bytes(one) == _bytes(other), f"trial {trial.key} depends on test targets"
 
+    def test_features_may_be_missing(self) -> None:
+        work = self._work()
+        dataset, split = work.fold.dataset, work.fold.split
+        features = dataset.features.copy()
+        features[::7, 1] = np.nan
+        gaps = replace(dataset, features=features, imputed=((1,),))
+        trial = work.trials[0]
+        for prediction in self._train(replace(work, fold=Fold(gaps, split), trials=[trial])):
+            _check_values(prediction)
+            assert prediction.status != "failed", (
+                f"trial {trial.key} fails where features are missing; `fold.features` fills them in"
+            )
+
     def test_learns(self) -> None:
         if not self.learns:
             return
