@@ -194,12 +194,48 @@ class Fold:
         mean, scale = _moments(values)
         return float(mean[0]), float(scale[0])
 
+    def target_scale(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation (t,) of the targets, as `unscale` uses them."""
+        return self._target_scale
 
-def _moments(train: FloatArray, /) -> tuple[FloatArray, FloatArray]:
+    def constant_features(self) -> np.ndarray:
+        """Which features (d,) are constant on training rows but for rounding, and not scaled."""
+        return _constant(self.dataset.features[self.split.train])
+
+
+_ROUNDING = 8 * 2.0**-52
+"""Range of a column, as a share of its largest value, that sums of a few terms give by rounding."""
+
+_FAR = 1e-6
+"""Standard deviation, as a share of the largest value, below which sums lose digits of it."""
+
+
+def _constant(train: FloatArray, /) -> np.ndarray:
+    """Which columns of `train` (n, d) do not vary by more than rounding does.
+
+    By range: the standard deviation of many equal numbers is not zero, it is rounding noise.
+    """
     import numpy as np
 
-    scale = train.std(axis=0)
-    return train.mean(axis=0), np.where(scale > 0, scale, 1.0)
+    spread = train.max(axis=0) - train.min(axis=0)
+    return np.asarray(spread <= _ROUNDING * np.abs(train).max(axis=0))
+
+
+def _moments(train: FloatArray, /) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation (d,) of columns; a constant column has its value, and 1.
+
+    Of columns that lie far from zero for their spread, such as seconds since 1970, the moments
+    are those of deviations from the first row, which hold every digit.
+    """
+    import numpy as np
+
+    mean, scale = train.mean(axis=0), train.std(axis=0)
+    far = scale < _FAR * np.abs(train).max(axis=0)
+    if far.any():
+        shifted = train[:, far] - train[0, far]
+        mean[far], scale[far] = train[0, far] + shifted.mean(axis=0), shifted.std(axis=0)
+    constant = _constant(train)
+    return np.where(constant, train[0], mean), np.where(constant, 1.0, scale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from fairbench.sittings import Sittings, gathered, how_it_ended, now
 from fairbench.store import Cost, Rows, RunFolder, writing
 
 if TYPE_CHECKING:
-    from fairbench.dataset import Dataset
+    from fairbench.dataset import Dataset, FloatArray
     from fairbench.protocol import Split
     from fairbench.study import Chunk, Plan
 
@@ -62,10 +62,12 @@ class Session:
         self._all = {chunk.key: chunk for chunk in chunks}
         self.due = sum(len(chunk.trials) for chunk in waiting)
         self._done = {key: cost for key, cost in done.items() if key in self._all}
-        self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
+        self._failed: set[str] = set()
+        self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         self._before: Mapping[str, Any] = {}
         if (folder.path / "manifest.json").exists():
             self._before = folder.read_manifest()
+            self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
             self.description["machine"] = self._before["machine"]
         self._audits: list[dict[str, Any]] | None = self._before.get("audits")
         self._sittings = Sittings(self._before.get("sittings", ()), self.trials_done)
@@ -98,6 +100,8 @@ class Session:
                 near = _near(data, splits) if individual else {}
                 rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
+                for number, split in enumerate(splits):
+                    self._units[name, number] = Fold(data, split).target_scale()
 
     def audit(self, resolved: Plan) -> None:
         """Look for what only the features can tell, once per run; goes into the manifest."""
@@ -132,7 +136,8 @@ class Session:
             self.folder.write_failure(chunk.key, chunk.trials, outcome.reason, outcome.traceback)
             self._failed.add(chunk.key)
             return
-        self.folder.write_chunk(chunk.key, chunk.trials, trained, outcome.seconds)
+        units = self._units.get((chunk.dataset, chunk.split))
+        self.folder.write_chunk(chunk.key, chunk.trials, trained, outcome.seconds, units)
         self._done[chunk.key] = cost = Cost.of(trained, outcome.seconds)
         self._failed.discard(chunk.key)
         self._sittings.count(chunk, failed=cost.failed)
@@ -146,6 +151,7 @@ class Session:
             "command": self._before.get("command") or self._sittings.command,
             "progress": self._progress(),
             "sittings": self._sittings.document(),
+            "chunks": {key: len(chunk.trials) for key, chunk in self._all.items()},
         }
         if self._sittings.current or not self._is_as_before(manifest):
             manifest["progress"]["updated"] = now()

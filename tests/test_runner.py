@@ -14,6 +14,7 @@ from fairbench.execute import Limits
 from fairbench.kernel import build, compiler
 from fairbench.plugins import added, hookimpl, load
 from fairbench.runner import _default
+from fairbench.store import RunFolder
 from fairbench.study import Study
 
 STUDY = Study(methods=["ridge"], datasets=["synthetic"], baseline=None, seeds=2, metrics=["rmse"])
@@ -55,9 +56,8 @@ def test_a_folder_that_was_begun_otherwise(change, said, tmp_path):
     fairbench.run(STUDY, out=out, executor="serial")
     manifest = json.loads((out / "manifest.json").read_text())
     change(manifest)
-    manifest["id"] = "0"
-    text = json.dumps(manifest)
-    (out / "manifest.json").write_text(text)
+    RunFolder(out).write_manifest(manifest | {"id": "0"})
+    text = (out / "manifest.json").read_text()
     with pytest.raises(RunFolderError, match=said):
         fairbench.run(STUDY, out=out, executor="serial")
     assert (out / "manifest.json").read_text() == text

@@ -81,8 +81,19 @@ class Tables:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader must know of these tables: metrics left out or sampled, and why."""
-        return (*self._metrics_found[1], *self._sampled)
+        """What the reader must know of these tables: what was left out or sampled, and why."""
+        return (*self._metrics_found[1], *self._sampled, *self._ignored)
+
+    @property
+    def unfinished(self) -> str:
+        """A sentence that says so where chunks of this run are missing, or nothing."""
+        standing = self._folder.standing()
+        if not standing.missing:
+            return ""
+        return (
+            f"{standing}, are in the run folder of {self.manifest['title']}. "
+            "Running its command again goes on with what is missing."
+        )
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -169,6 +180,13 @@ class Tables:
                 mend=_computed_again(metric) or near(metric, known),
             )
         return known[metric]
+
+    @cached_property
+    def _ignored(self) -> tuple[str, ...]:
+        names = self._folder.strangers()
+        listed = ", ".join(names[:3]) + ", …" * (len(names) > 3)
+        one = "a file that is" if len(names) == 1 else f"{len(names)} files that are"
+        return (f"{self.path} holds {one} not of this run, and ignored: {listed}",) if names else ()
 
     def write_tables(self) -> None:
         """Write the four tables beside the manifest; equal runs give equal bytes."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from fairbench.method import Fold
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -44,8 +46,8 @@ class Finding:
     Parameters
     ----------
     check
-        ``clusters``, ``splits``, ``duplicates``, ``groups``, ``predictable``, ``leakage``,
-        ``table`` or ``trials``.
+        ``clusters``, ``splits``, ``duplicates``, ``constant``, ``groups``, ``predictable``,
+        ``leakage``, ``table`` or ``trials``.
     level
         ``fine``, or ``warning`` where a reader must think twice.
     """
@@ -96,12 +98,13 @@ def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]
     """What only the features can tell; to be run while they are in memory.
 
     What reading the table left out or filled in, rows that stand in training and in test rows
-    alike, how well the features predict each protected attribute (cross-validated, clusters kept
-    whole), and single features that are nearly the target.
+    alike, features that do not vary, how well the features predict each protected attribute
+    (cross-validated, clusters kept whole), and single features that are nearly the target.
     """
     return [
         *(Finding(dataset.name, "table", "warning", text) for text in dataset.card.notices),
         _duplicates(dataset, splits),
+        _constant(dataset, splits),
         *(_predictable(dataset, attribute) for attribute in dataset.protected),
         *(
             _leakage(dataset, name, dataset.targets[:, number])
@@ -119,6 +122,18 @@ def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
     share = f" ({worst / rows:.1%})" if worst >= rows / 1000 else ""
     text = f"{worst:,} of {rows:,} test rows{share} also stand among the training rows of a split"
     return _finding(dataset.name, "duplicates", worst > 0, text if worst else "none across a split")
+
+
+def _constant(dataset: Dataset, splits: Sequence[Split]) -> Finding:
+    """Features without any spread on the training rows of a split: nothing is learned of them."""
+    constant = np.mean([Fold(dataset, split).constant_features() for split in splits], axis=0)
+    named = [
+        f"{dataset.feature_names[i]} ({constant[i] * len(splits):.0f} of {len(splits)} splits)"
+        for i in np.flatnonzero(constant)
+    ]
+    text = f"the same on all training rows, and not scaled there: {', '.join(named)}"
+    text = text if named else "every feature varies on training rows"
+    return _finding(dataset.name, "constant", bool(named), text)
 
 
 def _predictable(dataset: Dataset, attribute: Protected) -> Finding:

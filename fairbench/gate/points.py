@@ -119,11 +119,10 @@ def readable(folder: Path, /) -> Iterator[None]:
 
 
 def _check_finished(run: Run) -> None:
-    progress = run.manifest["progress"]
-    waiting = progress["chunks"] - progress["chunks_done"] - progress["chunks_failed"]
-    if waiting > 0:
+    standing = RunFolder(run.path).standing()
+    if standing.missing:
         raise RunFolderError(
-            f"the run is not finished: {waiting} of {progress['chunks']} chunks are missing",
+            f"the run is not finished: {standing}",
             where=str(run.path),
             mend="run the study again to continue it",
         )

@@ -70,6 +70,8 @@ class Contents:
         Verdicts and what they rest on.
     ranks
         The methods ranked across datasets.
+    unfinished
+        A sentence on every run of which chunks are missing.
     remarks
         Problems and notes of every run.
     """
@@ -88,6 +90,7 @@ class Contents:
     failures: pd.DataFrame
     judgement: Judgement
     ranks: Ranks
+    unfinished: tuple[str, ...]
     remarks: tuple[str, ...]
 
     @property
@@ -141,6 +144,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         failures=names.table([run.failures() for run in runs]),
         judgement=judged,
         ranks=ranks(tuple(sheets.values()), judged),
+        unfinished=tuple(run.unfinished for run in runs if run.unfinished),
         remarks=tuple(
             dict.fromkeys(
                 remark

@@ -1,12 +1,16 @@
-"""Runs on disk: nothing that was finished is ever lost."""
+"""Runs on disk: nothing that was finished is ever lost, and nothing is believed unproved."""
 
-from fairbench.store.atomic import read_json, write_bytes, write_json, writing
-from fairbench.store.folder import Cost, Rows, RunFolder, StoredChunk
+from fairbench.store.atomic import write_bytes, writing
+from fairbench.store.chunk import Cost, StoredChunk
+from fairbench.store.folder import RunFolder, Standing
+from fairbench.store.rows import Rows
+from fairbench.store.sealed import read_json, write_json
 
 __all__ = [
     "Cost",
     "Rows",
     "RunFolder",
+    "Standing",
     "StoredChunk",
     "read_json",
     "write_bytes",

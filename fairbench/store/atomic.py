@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from fairbench.errors import RunFolderError
 
-__all__ = ["PART", "read_json", "write_bytes", "write_json", "writing"]
+__all__ = ["PART", "part_of", "read_bytes", "write_bytes", "writing"]
 
 PART = ".part"
 """Suffix of a file that is being written; one that stays was left by a kill."""
@@ -20,15 +20,21 @@ PART = ".part"
 def write_bytes(path: Path, content: bytes, /) -> None:
     """Write beside `path`, flush to the disk, then rename over it.
 
+    Only a regular file is ever replaced: neither a device nor a folder, and no symbolic link,
+    which somebody put there on purpose.
+
     Raises
     ------
     OSError
         Where that is not possible; `path` is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _check_replaceable(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    _check_replaceable(beside)
     try:
-        with beside.open("wb") as file:
+        beside.unlink(missing_ok=True)  # of a process that had our number and was killed
+        with beside.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -38,6 +44,23 @@ def write_bytes(path: Path, content: bytes, /) -> None:
             beside.unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def _check_replaceable(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+        raise OSError(errno.EEXIST, f"it is {kind}, which is never replaced", str(path))
+
+
+def part_of(name: str, /) -> str | None:
+    """Of which file the file called `name` is the unfinished beginning; None for no such file."""
+    stem, dot, number = name.removesuffix(PART).rpartition(".")
+    ours = name.startswith(".") and name.endswith(PART) and dot and number.isdecimal()
+    return stem[1:] if ours else None
 
 
 @contextmanager
@@ -54,6 +77,29 @@ def writing(folder: Path, /) -> Iterator[None]:
         ) from error
 
 
+def read_bytes(path: Path, /) -> bytes | None:
+    """The content of a file of a run; None where there is none of that name.
+
+    Raises
+    ------
+    RunFolderError
+        Where it is there and cannot be read. That is no damage: the same file may well be whole
+        when the disk, the network or the permissions are mended.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RunFolderError(
+            f"a file of the run cannot be read: {error.strerror or error}",
+            where=str(path),
+            mend="mend the disk or the permissions and try again; nothing was changed",
+        ) from error
+
+
 def _flush_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets a folder be flushed."""
     try:
@@ -64,15 +110,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_json(path: Path, content: Any, /) -> None:
-    """Write `content` as readable JSON, atomically."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    # A file's name may be no Unicode; what JSON then holds is its own escape.
-    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
-
-
-def read_json(path: Path, /) -> Any:
-    """Read JSON written by `write_json`."""
-    return json.loads(path.read_text(encoding="utf-8"))

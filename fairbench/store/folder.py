@@ -2,129 +2,65 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from fairbench.dataset import Protected
 from fairbench.errors import RunFolderError
-from fairbench.method import Trial
-from fairbench.metric import Neighbours
-from fairbench.protocol import Split
-from fairbench.store.atomic import PART, read_json, write_bytes, write_json
+from fairbench.store.arrays import packed, stacked
+from fairbench.store.chunk import Cost, StoredChunk, damaged
+from fairbench.store.manifest import PLAN, document, read_manifest
+from fairbench.store.pairs import Owner, read_arrays, read_document, write_document, write_pair
+from fairbench.store.places import check_places, leftovers, names_in, remove, set_aside, strangers
+from fairbench.store.rows import Rows, from_arrays, to_arrays
+from fairbench.store.sealed import DamageError, write_json
 
 if TYPE_CHECKING:
-    from fairbench.dataset import FloatArray, IntArray
-    from fairbench.method import Part, Trained
+    from fairbench.method import Trained, Trial
+    from fairbench.store.arrays import Units
 
-__all__ = ["FORMAT", "Cost", "Rows", "RunFolder", "StoredChunk"]
-
-FORMAT = 1
-"""Version of the folder's layout, in its manifest."""
-
-_PARTS: tuple[Part, ...] = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What analysis needs to know of a dataset's rows: everything but the features.
-
-    `neighbours` holds, by split and part, what `fairbench.metric.Neighbours` holds of its rows.
-    """
-
-    targets: FloatArray
-    protected: tuple[Protected, ...]
-    clusters: IntArray | None
-    splits: tuple[Split, ...]
-    neighbours: Mapping[tuple[int, Part], Neighbours] = field(default_factory=dict)
+__all__ = ["RunFolder", "Standing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a chunk took, and what has to be known of it without reading its predictions.
+class Standing:
+    """How far a run has come, counted in its folder.
 
     Attributes
     ----------
-    model_steps, seconds
-        Optimiser steps summed over its trials, and seconds of training.
-    failed, transient
-        How many of its trials failed, and how many of these another run should try again.
-    notes
-        What its training had to remark.
+    planned, stored, failed
+        Numbers of chunks: of the run, on disk, and recorded as failed.
     """
 
-    model_steps: int
-    seconds: float
-    failed: int = 0
-    transient: int = 0
-    notes: tuple[str, ...] = field(default=(), compare=False)
-
-    @classmethod
-    def of(cls, trained: Trained, seconds: float, /) -> Cost:
-        """That of a chunk that has just been trained."""
-        failed = [p for p in trained.predictions if p.status == "failed"]
-        transient = sum(p.transient for p in failed)
-        notes = tuple(trained.notes)
-        return cls(trained.model_steps, round(seconds, 3), len(failed), transient, notes)
-
-
-@dataclass(frozen=True)
-class StoredChunk:
-    """A finished chunk on disk.
-
-    Attributes
-    ----------
-    meta
-        The content of its JSON file: status and note per trial, notes, model_steps, seconds.
-    """
-
-    path: Path
-    meta: Mapping[str, Any]
+    planned: int
+    stored: int
+    failed: int
 
     @property
-    def key(self) -> str:
-        """Its name within the run."""
-        return self.path.stem
+    def missing(self) -> int:
+        """Chunks of which there is nothing."""
+        return self.planned - self.stored - self.failed
 
-    @cached_property
-    def trials(self) -> tuple[Trial, ...]:
-        """Its trials, in the order of its predictions."""
-        return tuple(Trial(**trial) for trial in self.meta["trials"])
-
-    @cached_property
-    def _arrays(self) -> Mapping[str, np.ndarray]:
-        try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, BadZipFile) as error:
-            raise _damaged(self.path, error) from error
-
-    def prediction(self, part: Part, /) -> FloatArray:
-        """Predictions (trials, rows, targets) on the validation or test rows."""
-        return self._arrays[part].astype(np.float64)
-
-    def record(self, name: str, /) -> np.ndarray | None:
-        """What training recorded under `name` (trials, ...), if it did."""
-        return self._arrays.get(f"record.{name}")
-
-    @property
-    def record_names(self) -> tuple[str, ...]:
-        """Names under which training recorded something."""
-        return tuple(n.removeprefix("record.") for n in self._arrays if n.startswith("record."))
+    def __str__(self) -> str:
+        failed = f", {self.failed} failed" if self.failed else ""
+        missing = f", {self.missing} missing" if self.missing else ""
+        return f"{self.stored} of {self.planned} chunks{failed}{missing}"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Reads and writes one run folder; `path` holds a manifest."""
+    """Reads and writes one run folder; `path` holds a manifest.
+
+    Nothing is believed that is not proved: every file carries, or is described by, a hash of its
+    content, and says which chunk of which run it is. Names that the manifest does not list are
+    neither read nor touched.
+    """
 
     path: Path
 
@@ -137,72 +73,109 @@ class RunFolder:
 
     def read_manifest(self) -> Mapping[str, Any]:
         """The manifest as it is on disk now."""
-        file = self.path / "manifest.json"
-        try:
-            manifest = read_json(file)
-            version = manifest["format"]
-        except FileNotFoundError:
-            raise RunFolderError(
-                f"{self.path} is no run folder",
-                where=f"{file} does not exist",
-                mend="name a folder that `fairbench run` wrote",
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunFolderError(
-                f"the manifest cannot be read: {error}",
-                where=str(file),
-                mend="restore that file from a copy, or choose another --out",
-            ) from error
-        if version != FORMAT:
-            raise RunFolderError(
-                f"this run folder has layout {version!r}; this fairbench reads layout {FORMAT}",
-                where=str(file),
-                mend="read it with the version named in its manifest",
-            )
-        return dict(manifest)
+        return read_manifest(self.path)
 
     def rows(self, dataset: str, /) -> Rows:
         """Targets, protected attributes, clusters and splits of a dataset of this run."""
         facts = self.manifest["datasets"][dataset]
-        with np.load(self.path / "rows" / f"{facts['file']}.npz", allow_pickle=False) as arrays:
-            protected = tuple(
-                Protected(
-                    attribute["name"],
-                    attribute["kind"],
-                    arrays[f"values.{number}"],
-                    arrays[f"groups.{number}"],
-                    tuple(attribute["labels"]),
-                    tuple(attribute["small"]),
-                )
-                for number, attribute in enumerate(facts["protected"])
-            )
-            clusters = arrays.get("clusters")
-            splits = tuple(_split(codes) for codes in arrays["splits"])
-            neighbours = {
-                (number, part): Neighbours.from_arrays(found)
-                for number in range(len(splits))
-                for part in _PARTS
-                if (found := _under(f"neighbours.{number}.{part}.", arrays))
-            }
-            return Rows(arrays["targets"], protected, clusters, splits, neighbours)
+        stem = self.path / "rows" / str(facts["file"])
+        file = stem.with_name(f"{stem.name}.json")
+        try:
+            about = read_document(file, self._owner(stem.name))
+            if about is None:
+                raise DamageError("it is missing")
+            file = stem.with_name(f"{stem.name}.npz")
+            return from_arrays(read_arrays(file, about["arrays"]), facts)
+        except DamageError as error:
+            raise damaged(file, error) from error
 
     def chunks(self) -> Iterator[StoredChunk]:
-        """Every finished chunk, in the order of their keys."""
-        for meta in sorted((self.path / "chunks").glob("*.json")):
+        """Every finished chunk, in the order of their keys.
+
+        Raises
+        ------
+        RunFolderError
+            Where one is not what was written, or cannot be read.
+        """
+        for key in self.keys("chunks"):
             try:
-                yield StoredChunk(meta.with_suffix(".npz"), read_json(meta))
-            except (OSError, ValueError) as error:
-                raise _damaged(meta, error) from error
+                chunk = self.chunk(key)
+            except DamageError as error:
+                raise damaged(self.path / "chunks" / f"{key}.json", error) from error
+            if chunk is not None:
+                yield chunk
+
+    def chunk(self, key: str, /) -> StoredChunk | None:
+        """The finished chunk of this key, or None; raises `DamageError` as well."""
+        file = self.path / "chunks" / f"{key}.json"
+        meta = read_document(file, self._owner(key))
+        return None if meta is None else StoredChunk(file.with_suffix(".npz"), meta)
 
     def failures(self) -> Iterator[Mapping[str, Any]]:
-        """Chunks that produced nothing: key, trials, reason and traceback."""
-        for file in sorted((self.path / "failures").glob("*.json")):
-            yield read_json(file)
+        """Chunks that produced nothing: key, trials, reason and traceback.
+
+        The record of an old failure that a kill has left beside the finished chunk counts no more.
+        """
+        stored = names_in(self.path / "chunks", ".json")
+        for key in self.keys("failures"):
+            try:
+                failure = None if key in stored else self.failure(key)
+            except DamageError as error:
+                raise damaged(self.path / "failures" / f"{key}.json", error) from error
+            if failure is not None:
+                yield failure
+
+    def failure(self, key: str, /) -> Mapping[str, Any] | None:
+        """The record of a failure of this key, or None; raises `DamageError` as well."""
+        return read_document(self.path / "failures" / f"{key}.json", self._owner(key))
 
     def finished(self) -> dict[str, Cost]:
-        """What each chunk took that is wholly on disk, by its key: arrays and JSON that agree."""
-        metas = sorted((self.path / "chunks").glob("*.json"))
-        return {meta.stem: cost for meta in metas if (cost := _cost(meta)) is not None}
+        """What each chunk took that is wholly on disk, by its key.
+
+        Raises
+        ------
+        RunFolderError
+            Where a file is there and cannot be read, which says nothing of what it holds.
+        """
+        found: dict[str, Cost] = {}
+        if not (self.path / "manifest.json").exists():
+            return found
+        for key in self.keys("chunks"):
+            with suppress(DamageError):
+                if chunk := self.chunk(key):
+                    chunk.check()
+                    found[key] = chunk.cost
+        return found
+
+    def standing(self) -> Standing:
+        """How far the run has come."""
+        stored = names_in(self.path / "chunks", ".json")
+        failed = names_in(self.path / "failures", ".json") - stored
+        planned = self._planned or {*stored, *failed}
+        return Standing(len(planned), len(stored & {*planned}), len(failed & {*planned}))
+
+    def keys(self, kind: str = "chunks", /) -> list[str]:
+        """Keys of the run's chunks, sorted; those found in `kind` where the manifest lists none."""
+        return sorted(self._planned or names_in(self.path / kind, ".json"))
+
+    def strangers(self) -> list[str]:
+        """Files in the run's folders that no name of this run explains: they are ignored."""
+        known = {*self.keys(), *self.row_files()} if self._planned else None
+        return sorted(strangers(self.path, known)) if known is not None else []
+
+    def row_files(self) -> list[str]:
+        """Stems of the files of the datasets' rows."""
+        facts = self.manifest.get("datasets", {}).values()
+        return [str(one["file"]) for one in facts if "file" in one]
+
+    @property
+    def _planned(self) -> Mapping[str, int]:
+        """Numbers of trials by key of all chunks; empty in a manifest that does not list them."""
+        planned: Mapping[str, int] = self.manifest.get("chunks", {})
+        return planned
+
+    def _owner(self, key: str) -> Owner:
+        return Owner(str(self.manifest.get("id", "")), key)
 
     # writing
 
@@ -212,6 +185,7 @@ class RunFolder:
         lock = FileLock(self.path / ".lock")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            check_places(self.path)
             lock.acquire(timeout=0)
         except Timeout:
             raise RunFolderError(
@@ -231,46 +205,59 @@ class RunFolder:
             lock.release()
 
     def clean(self, finished: Collection[str], /) -> None:
-        """Take out what a kill or a faulty disk left of chunks that are not `finished`."""
-        leftover = [*self.path.glob(f".*{PART}"), *self.path.glob(f"*/.*{PART}")]
-        chunks = (self.path / "chunks").glob("[!.]*")
-        for file in (*leftover, *(file for file in chunks if file.stem not in finished)):
-            file.unlink(missing_ok=True)
+        """Make room for the chunks that are not `finished`.
+
+        What is not whole under their names is moved aside, and what a kill left half written
+        under a name of this run is removed. Nothing else is touched.
+        """
+        begun = (self.path / "manifest.json").exists()
+        planned = self._planned if begun else {}
+        for file in leftovers(self.path, {*planned, *(self.row_files() if begun else ())}):
+            remove(file)
+        for key in planned:
+            chunk = self.path / "chunks" / f"{key}.json"
+            if key in finished:
+                remove(self.path / "failures" / chunk.name)
+            else:
+                # Arrays alone are a kill's, before the chunk counted, and will be written over.
+                if chunk.exists():
+                    set_aside(self.path, chunk.with_suffix(".npz"))
+                set_aside(self.path, chunk)
 
     def write_manifest(self, manifest: Mapping[str, Any], /) -> None:
-        """Replace the manifest."""
+        """Replace the manifest; the first one of a run is kept beside it, in case it is lost."""
         self.__dict__.pop("manifest", None)
-        write_json(self.path / "manifest.json", {"format": FORMAT, **manifest})
+        sealed = document(manifest)
+        if not (self.path / PLAN).exists():
+            write_json(self.path / PLAN, sealed)
+        write_json(self.path / "manifest.json", sealed)
 
     def write_rows(self, file: str, rows: Rows, /) -> None:
         """Store what analysis needs of a dataset under the file stem `file`."""
-        arrays: dict[str, np.ndarray] = {"targets": rows.targets}
-        for number, attribute in enumerate(rows.protected):
-            arrays[f"values.{number}"] = attribute.values
-            arrays[f"groups.{number}"] = attribute.groups
-        if rows.clusters is not None:
-            arrays["clusters"] = rows.clusters
-        arrays["splits"] = np.stack([_codes(split, len(rows.targets)) for split in rows.splits])
-        for (split, part), neighbours in rows.neighbours.items():
-            for name, array in neighbours.arrays().items():
-                arrays[f"neighbours.{split}.{part}.{name}"] = array
-        write_bytes(self.path / "rows" / f"{file}.npz", npz(arrays))
+        write_pair(self.path / "rows" / file, self._owner(file), to_arrays(rows), {})
 
     def write_chunk(
-        self, key: str, trials: Sequence[Trial], trained: Trained, seconds: float, /
+        self,
+        key: str,
+        trials: Sequence[Trial],
+        trained: Trained,
+        seconds: float,
+        units: Units | None = None,
+        /,
     ) -> None:
-        """Store a finished chunk: its arrays first, then the JSON that makes it count."""
-        arrays = {
+        """Store a finished chunk: its arrays first, then the JSON that makes it count.
+
+        `units` are mean and scale of the targets that networks learned in, where they are known:
+        predictions take less room with them, and are the same to the last bit.
+        """
+        parts = {
             "validation": np.stack([p.validation for p in trained.predictions]),
             "test": np.stack([p.test for p in trained.predictions]),
         }
-        arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+        arrays = packed({name: part.astype(np.float64) for name, part in parts.items()}, units)
         for name in sorted({name for p in trained.predictions for name in p.record}):
-            arrays[f"record.{name}"] = _stacked([p.record.get(name) for p in trained.predictions])
-        content = npz(arrays)
-        write_bytes(self.path / "chunks" / f"{key}.npz", content)
+            arrays[f"record.{name}"] = stacked([p.record.get(name) for p in trained.predictions])
         meta = {
-            "sha256": sha256(content).hexdigest(),
             "trials": [asdict(trial) for trial in trials],
             "status": [p.status for p in trained.predictions],
             "note": [p.note for p in trained.predictions],
@@ -279,72 +266,14 @@ class RunFolder:
             "model_steps": trained.model_steps,
             "seconds": round(seconds, 3),
         }
-        write_json(self.path / "chunks" / f"{key}.json", meta)
-        (self.path / "failures" / f"{key}.json").unlink(missing_ok=True)
+        write_pair(self.path / "chunks" / key, self._owner(key), arrays, meta)
+        remove(self.path / "failures" / f"{key}.json")
 
     def write_failure(self, key: str, trials: Sequence[Trial], reason: str, detail: str, /) -> None:
         """Record a chunk that produced nothing; running again tries it again."""
         content = {
-            "key": key,
             "trials": [asdict(trial) for trial in trials],
             "reason": reason,
             "traceback": detail,
         }
-        write_json(self.path / "failures" / f"{key}.json", content)
-
-
-def _cost(meta: Path) -> Cost | None:
-    """What a chunk took; None where its files are not what was written."""
-    try:
-        content, told = meta.with_suffix(".npz").read_bytes(), read_json(meta)
-        whole = told["sha256"] == sha256(content).hexdigest()
-        return _told(told) if whole else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _told(meta: Mapping[str, Any]) -> Cost:
-    return Cost(
-        int(meta["model_steps"]),
-        float(meta["seconds"]),
-        [*meta["status"]].count("failed"),
-        sum(map(bool, meta["transient"])),
-        tuple(map(str, meta["notes"])),
-    )
-
-
-def _damaged(file: Path, error: Exception) -> RunFolderError:
-    return RunFolderError(
-        f"a stored chunk cannot be read: {error}",
-        where=str(file),
-        mend="run the study again: chunks that are not whole are trained anew",
-    )
-
-
-def npz(arrays: Mapping[str, np.ndarray], /) -> bytes:
-    """`arrays` as an npz archive; equal arrays give equal bytes."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays whose name begins with `prefix`, by the rest of their name."""
-    return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
-
-
-def _stacked(records: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Records of all trials; NaN for those that recorded nothing."""
-    shape = next(np.shape(record) for record in records if record is not None)
-    return np.stack([np.full(shape, np.nan) if r is None else np.asarray(r) for r in records])
-
-
-def _codes(split: Split, rows: int) -> np.ndarray:
-    codes = np.full(rows, -1, dtype=np.int8)
-    for code, part in enumerate(_PARTS):
-        codes[split[part]] = code
-    return codes
-
-
-def _split(codes: np.ndarray) -> Split:
-    return Split(*(np.flatnonzero(codes == code) for code in range(len(_PARTS))))
+        write_document(self.path / "failures" / f"{key}.json", self._owner(key), content)

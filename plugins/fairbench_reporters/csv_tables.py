@@ -24,6 +24,8 @@ class Csv(Reporter):
     """One file per table, the points of every trial first."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
+        import pandas as pd
+
         contents = gather(runs, view)
         tables = {
             "fronts": contents.fronts,
@@ -37,6 +39,7 @@ class Csv(Reporter):
             "groups": contents.groups,
             "trials": contents.trials,
             "failures": contents.failures,
+            "unfinished": pd.DataFrame({"unfinished": contents.unfinished}, dtype=object),
         }
         return {f"{name}.csv": _text(table) for name, table in tables.items()}
 

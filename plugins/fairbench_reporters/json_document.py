@@ -54,6 +54,7 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "averaged_fronts": _records(contents.averages),
         "failures": _records(contents.failures),
         "diverged": _records(diverged),
+        "unfinished": list(contents.unfinished),
         "remarks": list(contents.remarks),
     }
 

@@ -40,6 +40,8 @@ class Latex(Reporter):
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
         contents = gather(runs, view)
         lines = ["% Needs \\usepackage{booktabs}, and T1 fonts for quotation marks."]
+        for sentence in contents.unfinished:
+            lines += ("", f"\\noindent\\textbf{{Unfinished:}} {_escaped(sentence)}")
         for sheet in contents.sheets:
             for target, protected in sheet.views:
                 what = f"{sheet.label}, {target} by {protected}"

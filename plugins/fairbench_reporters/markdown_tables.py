@@ -30,6 +30,8 @@ class Markdown(Reporter):
 
 def _lines(contents: Contents) -> Iterator[str]:
     yield f"# {_escaped(contents.title)}"
+    for sentence in contents.unfinished:
+        yield from ("", f"**Unfinished:** {_escaped(sentence)}")
     for sheet in contents.sheets:
         yield from _sheet(contents, sheet)
     if (ranked := _ranked.table(contents)).rows:

@@ -142,9 +142,14 @@ def _fronts(contents: Contents, sheet: Sheet, target: str, protected: str) -> An
         )  # fmt: skip
     _label(axes.xaxis, contents.axes.error, contents.axes.error_best)
     _label(axes.yaxis, contents.axes.disparity, contents.axes.disparity_best)
-    axes.set_title(_plain(f"{sheet.label}: {target} by {protected}, test rows"), fontsize=9)
+    title = f"{sheet.label}: {target} by {protected}, test rows{_unfinished(contents)}"
+    axes.set_title(_plain(title), fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _unfinished(contents: Contents) -> str:
+    return " (unfinished run)" * bool(contents.unfinished)
 
 
 def _label(axis: Any, name: str, best: Best) -> None:
@@ -175,7 +180,8 @@ def _curves(contents: Contents, sheet: Sheet, method: str, target: str, protecte
     bottom.set_ylabel("rmse by group")
     bottom.set_xlabel(_plain(sheet.methods[method]["tradeoff"]["name"]))
     bottom.legend(frameon=False, fontsize=8)
-    top.set_title(_plain(f"{method} on {sheet.label}: {target} by {protected}"), fontsize=9)
+    title = f"{method} on {sheet.label}: {target} by {protected}{_unfinished(contents)}"
+    top.set_title(_plain(title), fontsize=9)
     return figure
 
 

@@ -43,6 +43,8 @@ class Terminal(Reporter):
             color_system=seen.color_system if seen.is_terminal else None,  # type: ignore[arg-type]
         )
         contents = gather(runs, view)
+        for sentence in contents.unfinished:
+            _say(console, f"Unfinished: {sentence}", "bold yellow")
         for sheet in contents.sheets:
             _sheet(console, contents, sheet)
         if (ranked := _ranked.table(contents)).rows:

@@ -247,11 +247,10 @@ def test_a_run_and_what_is_refused_of_its_folder():
     assert "holds a different study (differs in seeds) where: run mend: choose another" in said
     manifest = json.loads(Path("run/manifest.json").read_text())
     assert manifest["progress"]["trials_done"] == 1
-    manifest["format"] = 99
-    Path("run/manifest.json").write_text(json.dumps(manifest))
-    assert "has layout 99; this fairbench reads layout 1" in refused(*quick)
+    Path("run/manifest.json").write_text('{"format": 1}')
+    assert "has layout 1; this fairbench reads layout 2" in refused(*quick)
     Path("run/manifest.json").write_text("{")
-    assert "the manifest cannot be read" in refused(*quick)
+    assert "rebuild it from the chunks with `fairbench verify" in refused(*quick)
 
 
 FILE = """

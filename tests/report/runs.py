@@ -109,6 +109,7 @@ def write_run(
     """
     methods = arms() if methods is None else methods
     folder = RunFolder(path)
+    folder.write_manifest({"id": f"{seed:012x}"})  # files say which run they are of
     sets = {
         labels[0]: rows(
             320,
@@ -136,6 +137,7 @@ def write_run(
         folder.write_rows(f"data{number}", data)
         facts[label] = _dataset_facts(f"data{number}", label, data, number)
     done = failed = 0
+    keys = {}
     draw = np.random.default_rng(seed)
     for number, (label, data) in enumerate(sets.items()):
         noise = np.random.default_rng(7).standard_normal((splits, *data.targets.shape))
@@ -143,6 +145,7 @@ def write_run(
             for split in range(splits):
                 trials = [Trial(label, arm.label, v, split, split) for v in arm.values]
                 key = f"d{number}-m{order}-s{split}"
+                keys[key] = len(trials)
                 if trouble and (number, order, split) == (0, 2, 1):
                     detail = "Traceback (most recent call last):\n  ...\nMemoryError: " + SCRIPT
                     folder.write_failure(key, trials, "MemoryError: worker died", detail)
@@ -165,6 +168,7 @@ def write_run(
     trials = sum(len(arm.values) for arm in methods) * splits * len(sets)
     manifest = _manifest(methods, sets, facts, splits, trials, done, failed, seed)
     manifest["title"] = title
+    manifest["chunks"] = keys
     manifest["metrics"] = list(metrics)
     manifest["protocol"]["selection"] = selection
     if not baseline:

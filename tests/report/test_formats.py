@@ -278,3 +278,13 @@ def test_static_figures_without_matplotlib_say_what_to_install(run, monkeypatch)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(PluginError, match="figures"):
         documents("svg", run)
+
+
+@pytest.mark.parametrize("form", [*TEXT, "html", "svg"])
+def test_an_unfinished_run_is_said_to_be_so(form, made_up, tmp_path):
+    made_up.write_run(tmp_path / "run", methods=made_up.arms(6)[:3], splits=3, labels=("one",))
+    wanted = "unfinished run" if form == "svg" else "6 of 9 chunks, 1 failed, 2 missing"
+    assert wanted not in "".join(documents(form, Run(tmp_path / "run")).values())
+    for file in sorted(tmp_path.glob("run/chunks/*.json"))[:2]:
+        file.unlink()
+    assert wanted in "".join(documents(form, Run(tmp_path / "run")).values())
