@@ -62,10 +62,12 @@ class Session:
         self._all = {chunk.key: chunk for chunk in chunks}
         self.due = sum(len(chunk.trials) for chunk in waiting)
         self._done = {key: cost for key, cost in done.items() if key in self._all}
-        self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
+        self._failed: set[str] = set()
+        self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         self._before: Mapping[str, Any] = {}
         if (folder.path / "manifest.json").exists():
             self._before = folder.read_manifest()
+            self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
             self.description["machine"] = self._before["machine"]
         self._audits: list[dict[str, Any]] | None = self._before.get("audits")
         self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
