@@ -13,6 +13,7 @@ from fairbench.cli import main
 from fairbench.errors import transient
 from fairbench.runner import failed_trials
 from fairbench.sittings import MOST_NOTES, gathered
+from fairbench.store import RunFolder
 from fairbench.study import Study
 
 FLAKY = """
@@ -121,7 +122,7 @@ def test_every_sitting_that_trained_is_recorded(tmp_path, error, how):
     assert (cut["how"], cut["trials"]) == (how, 1)
     # As a kill would have left it, one chunk after its last word:
     manifest["sittings"][0] |= {"how": "running", "ended": None, "trials": 0}
-    (out / "manifest.json").write_text(json.dumps(manifest))
+    RunFolder(out).write_manifest(manifest)
     run(out, "ridge", "mean", "gradient-boosting")
     manifest = json.loads((out / "manifest.json").read_text())
     assert [(s["how"], s["trials"]) for s in manifest["sittings"]] == [
