@@ -72,7 +72,7 @@ def _alike(rows: Rows) -> Iterator[str]:
     if overlap.distinct < overlap.splits:
         yield (
             f"only {overlap.distinct} of {overlap.splits} splits have a test set of their own: "
-            "the others repeat one and add nothing"
+            "the others repeat one and add little"
         )
     by_chance = float(np.mean([len(split.test) for split in rows.splits])) / len(rows.targets)
     if overlap.mean_test > MUCH * by_chance:
