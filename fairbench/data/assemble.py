@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.data.choose import Choice, choose, kept
-from fairbench.data.columns import Column
+from fairbench.data.columns import Column, as_category
 from fairbench.data.encode import (
     Features,
     check_mixed,
@@ -55,7 +55,13 @@ class Assembly:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The whole."""
+        """The arrays, and a card that says what became of the table.
+
+        Raises
+        ------
+        DataError
+            Where a column cannot be used as asked for, or no row or feature is left.
+        """
         if self.spec.bins < 2:
             raise DataError(
                 f"a protected attribute cannot be cut into {self.spec.bins} groups",
@@ -100,19 +106,19 @@ class Assembly:
         choice = self._choice
         cluster = (choice.cluster,) if choice.cluster else ()
         in_use = dict.fromkeys((*choice.targets, *self._attributes, *cluster, *choice.features))
-        return {name: self.reader.column(name, self._how(name)) for name in in_use}
+        columns = {name: self.reader.column(name, self._how(name)) for name in in_use}
+        wanted = set(self.spec.categorical) - set(choice.targets)
+        return {n: as_category(c) if n in wanted else c for n, c in columns.items()}
 
     def _how(self, name: str) -> How:
         choice = self._choice
         if name in choice.targets:
             return "target"
-        if name in self.spec.categorical:
-            return "category"
-        if name in self.spec.numeric:
-            return "number"
         if name in self._attributes and self.spec.keep_na:
             return "group"
-        return "guess"
+        if name in self.spec.categorical:
+            return "category"
+        return "number" if name in self.spec.numeric else "guess"
 
     def _check(self) -> None:
         """Whole columns, while rows still have their place in the file, for the messages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -61,9 +61,10 @@ class Column:
     @property
     def values(self) -> FloatArray | TextArray:
         """(n,) float, NaN where missing; or (n,) object, "" where missing."""
-        return cast("TextArray", np.append(self.levels, "")[self.codes]) if self.is_text else (
-            self.numbers
-        )  # fmt: skip
+        if not self.is_text:
+            return self.numbers
+        texts: TextArray = np.append(self.levels, "")[self.codes]
+        return texts
 
     def rows(self, keep: BoolArray | IntArray, /) -> Column:
         """The column on some rows; levels without any of them are gone."""

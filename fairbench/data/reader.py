@@ -74,11 +74,12 @@ class Reader:
         if pa.types.is_decimal(kind):
             array, kind = pc.cast(array, pa.string()), pa.string()
         if holds_text(kind):
-            return self._text(name, array, self.texts if how == "guess" else how)
-        column = typed(name, array)
-        if column is None:
+            column = self._text(name, array, self.texts if how == "guess" else how)
+            return as_category(column) if how == "group" and self.texts == "category" else column
+        stored = typed(name, array)
+        if stored is None:
             raise unusable(name, str(kind), self.table.where)
-        return as_category(column) if how == "category" else column
+        return as_category(stored) if how == "category" else stored
 
     def _text(self, name: str, array: pa.ChunkedArray, how: How) -> Column:
         if self.notation == Notation() and (quick := _quick(name, array, how)) is not None:
@@ -96,11 +97,11 @@ class Reader:
     def _numbers(self, name: str, texts: pa.Array, how: How) -> Column | None:
         """The different texts as a column of numbers, if they are."""
         none = np.zeros(len(texts), dtype=bool)
-        if self.notation == Notation() and notation.plain(texts).all():
+        if (integers := notation.whole(texts)) is not None:
             if how not in {"number", "target"} and _are_codes(texts):
                 return None
-            if (integers := notation.whole(texts)) is not None:
-                return of_integers(name, integers, none)
+            return of_integers(name, integers, none)
+        if self.notation == Notation() and notation.plain(texts).all():
             return of_numbers(name, "number", _floats(texts), none)
         if how == "category":
             return None
@@ -149,7 +150,7 @@ def _quick(name: str, array: pa.ChunkedArray, how: How) -> Column | None:
             continue
         if pa.types.is_integer(kind):
             zeros = pc.filter(array, pc.starts_with(array, "0"))
-            if how in {"guess", "category", "group"} and _are_codes(zeros):
+            if how not in {"number", "target"} and _are_codes(zeros):
                 return None
             if np.asarray(pc.match_substring_regex(zeros, r"(?i)^0x")).any():
                 return None  # hexadecimal, which Arrow reads and data files do not mean
@@ -162,7 +163,7 @@ def _quick(name: str, array: pa.ChunkedArray, how: How) -> Column | None:
 
 
 def _are_codes(texts: pa.Array) -> bool:
-    """Whether whole numbers are written with zeros before them, as postal codes are."""
+    """Whether some whole numbers have zeros before them, as postal codes have."""
     import pyarrow.compute as pc
 
     return bool(np.asarray(pc.match_substring_regex(texts, r"^0\d+$")).any())

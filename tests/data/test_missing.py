@@ -96,6 +96,11 @@ def test_a_group_called_na(tmp_path):
     kept = opened(path, protected=("region",), keep_na=True)
     assert kept.protected[0].labels == ("AS", "EU", "NA")
     assert (kept.rows, kept.card.notices) == (12, ())
+    frame["region"] = ["NA", "2", "1"] * 4
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for more in ({}, {"categorical": ("region",)}):
+        coded = opened(path, protected=("region",), keep_na=True, **more)
+        assert coded.protected[0].labels == ("1", "2", "NA")
 
 
 def test_losses_of_an_intersection_are_counted_for_its_groups(tmp_path):

@@ -92,6 +92,13 @@ def test_a_target_of_two_answers_is_a_number(words):
     assert column.kind == "boolean"
 
 
+@pytest.mark.parametrize("gap", ["", "9"])
+def test_zeros_before_make_codes_only_of_whole_numbers(gap):
+    assert read(["01", "2", gap]).is_text
+    assert read(["01", "2", gap], "guess", Notation(decimal=",")).is_text
+    assert read(["01", "2.5", gap]).numbers.tolist()[:2] == [1, 2.5]
+
+
 def test_codes_are_numbers_where_numbers_are_asked_for():
     assert read(["01", "02"], "number").numbers.tolist() == [1, 2]
     assert read(["01", "02"], "target").numbers.tolist() == [1, 2]
