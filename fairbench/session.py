@@ -70,7 +70,6 @@ class Session:
             self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
             self.description["machine"] = self._before["machine"]
         self._audits: list[dict[str, Any]] | None = self._before.get("audits")
-        self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         self._sittings = Sittings(self._before.get("sittings", ()), self.trials_done)
         self._since = time.monotonic()
         self._due = self._since + WRITE_EVERY
