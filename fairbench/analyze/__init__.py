@@ -26,6 +26,9 @@ from fairbench.analyze.comparisons import (
     ranking,
     wilcoxon,
 )
+from fairbench.analyze.elsewhere import (
+    seen_elsewhere,
+)
 from fairbench.analyze.indicators import (
     INDICATORS,
     hypervolume,
@@ -127,6 +130,7 @@ __all__ = [
     "permuted",
     "ranking",
     "relative_table",
+    "seen_elsewhere",
     "smallest_detectable",
     "split_ratio",
     "summary_table",
