@@ -48,7 +48,7 @@ def seen_elsewhere(points: pd.DataFrame, losses: FloatArray, by: Sequence[str], 
         return losses
     several = bool(repeats["split"].duplicated().any())
     keys = [*by, "value", *(["split"] if several else [])]
-    group = points.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    group = points.groupby(keys, dropna=False, sort=False).ngroup().to_numpy(np.int64)
     found = np.column_stack([_others(column, group) for column in losses.T])
     found[~np.isfinite(losses).all(axis=1)] = np.nan
     return found

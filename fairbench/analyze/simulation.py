@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes
-from fairbench.analyze.matched import compare, matched_points, paired
+from fairbench.analyze.elsewhere import seen_elsewhere
+from fairbench.analyze.matched import METHOD, compare, matched_points, paired
 from fairbench.analyze.tables import FRONT_COLUMNS
 from fairbench.analyze.verdicts import verdict_of
 
@@ -34,10 +35,11 @@ RATIO = 1 / 3
 class Truth:
     """What is true of a simulated study: one dataset, a baseline and one method.
 
-    The residual of a trial on a row of group g is ``s_g e + u + b_g + w`` with s = (1, 1 + gap):
-    e is the row's own and the same for all trials; u belongs to the row and the method, so that
-    it returns in every split the row is tested in; b_g to the trial and the group, so that some
-    trials truly are fairer than others; w to nothing.
+    The residual of a trial on a row of group g is ``s_g e + u + v + b_g + w`` with
+    s = (1, 1 + gap): e is the row's own and the same for all trials; u belongs to the row and
+    the method, v to the row and the trade-off value, so that they return in every split the row
+    is tested in; b_g to the trial and the group, so that some trials truly are fairer than
+    others: the luck of a training, on validation and test rows alike; w to nothing.
 
     Parameters
     ----------
@@ -49,8 +51,17 @@ class Truth:
         How much larger the second group's noise is, as a share.
     effect
         By how much of itself the method shrinks the second group's excess noise.
-    row_sd, trial_sd, noise_sd
-        Standard deviations of u, b and w.
+    row_sd, value_sd, trial_sd, noise_sd
+        Standard deviations of u, v, b and w.
+    smooth
+        Correlation of b, and of v, between neighbouring trade-off values of one seed: these
+        share initial weights and the order of rows, and so their luck. An autoregression of
+        first order along the grid.
+    error_excess
+        By how much of itself all noise of the method exceeds the baseline's.
+    spoiled
+        Standard deviation of noise that the method adds to the first group alone, which has
+        the smaller errors: levelling down.
     """
 
     splits: int = 10
@@ -60,8 +71,12 @@ class Truth:
     gap: float = 0.5
     effect: float = 0.0
     row_sd: float = 0.5
+    value_sd: float = 0.0
     trial_sd: float = 0.0
     noise_sd: float = 0.0
+    smooth: float = 0.0
+    error_excess: float = 0.0
+    spoiled: float = 0.0
 
 
 def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFrame:
@@ -99,6 +114,8 @@ def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFra
             "front": True,
         }
     )
+    seen = frame[["selection_error", "selection_disparity"]].to_numpy()
+    frame[["selection_error", "selection_disparity"]] = seen_elsewhere(frame, seen, METHOD)
     return frame[list(FRONT_COLUMNS)]
 
 
@@ -108,15 +125,22 @@ def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
     groups = np.arange(truth.rows) % 2
     parts = [rng.permutation(truth.rows) for _ in range(truth.splits)]
     found = []
-    for values, effect in [(1, 0.0), (truth.values, truth.effect)]:
+    for method, values in enumerate((1, truth.values)):
         own = rng.normal(scale=truth.row_sd, size=truth.rows)
-        fixed = np.where(groups == 1, 1 + truth.gap * (1 - effect), 1.0) * shared + own
+        closed = truth.gap * (1 - truth.effect * method)
+        fixed = np.where(groups == 1, 1 + closed, 1.0) * shared + own
+        if method:
+            fixed *= 1 + truth.error_excess
+            fixed += rng.normal(scale=truth.spoiled, size=truth.rows) * (groups == 0)
+        of_value = _along(rng.normal(scale=truth.value_sd, size=(1, values, truth.rows)), truth)
         trials = truth.seeds * values
         for order in parts:
             held_out = order[int(0.6 * truth.rows) :]
             half = held_out.size // 2
-            bias = rng.normal(scale=truth.trial_sd, size=(trials, 2))
-            residual = fixed[held_out] + bias[:, groups[held_out]]
+            bias = _along(rng.normal(scale=truth.trial_sd, size=(truth.seeds, values, 2)), truth)
+            residual = fixed[held_out] + bias.reshape(trials, 2)[:, groups[held_out]]
+            if truth.value_sd:
+                residual += np.tile(of_value[0][:, held_out], (truth.seeds, 1))
             if truth.noise_sd:
                 residual += rng.normal(scale=truth.noise_sd, size=residual.shape)
             measured = [
@@ -125,6 +149,14 @@ def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
             ]
             found.append(np.column_stack(measured))
     return np.concatenate(found)
+
+
+def _along(noise: FloatArray, truth: Truth) -> FloatArray:
+    """Independent noise (S, K, m) made smooth along the K trade-off values, of equal variance."""
+    for value in range(1, noise.shape[1]):
+        fresh = np.sqrt(1 - truth.smooth**2) * noise[:, value]
+        noise[:, value] = truth.smooth * noise[:, value - 1] + fresh
+    return noise
 
 
 def _measured(residual: FloatArray, groups: IntArray) -> FloatArray:
