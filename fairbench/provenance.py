@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from fairbench._version import __version__
+from fairbench.study import primary_views
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
@@ -61,6 +62,16 @@ def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[
         },
         "baseline": _baseline(plan),
         "axes": {"error": study.error, "disparity": study.disparity},
+        "primary": {
+            "error": study.error,
+            "disparity": study.disparity,
+            "margin": study.primary.margin,
+            "disparity_margin": study.primary.disparity_margin,
+            "views": {
+                name: list(view)
+                for name, view in primary_views(study.primary, plan.datasets).items()
+            },
+        },
         "metrics": [component.name for component in plan.metrics],
         "machine": _machine(),
         "problems": [str(problem) for problem in registry.problems],

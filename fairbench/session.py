@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 HELD_OUT: tuple[Part, ...] = ("validation", "test")
+
+_ANEW = "the primary analysis was declared anew"
 
 WRITE_EVERY = 5.0
 """Seconds between two writings of the manifest while chunks come in."""
@@ -52,7 +55,9 @@ class Session:
         done: Mapping[str, Cost],
         command: str | None,
     ) -> None:
-        self.folder, self.description = folder, description
+        from fairbench.analyze import EDITION
+
+        self.folder, self.description = folder, {**description, "rules": EDITION}
         self._all = {chunk.key: len(chunk.trials) for chunk in chunks}
         self.trials, self.chunks, self.chunks_failed = sum(self._all.values()), len(chunks), 0
         self._count(done)
@@ -63,6 +68,7 @@ class Session:
             manifest = folder.read_manifest()
             before, command = manifest["progress"], manifest["command"] or command
             self._audits = manifest.get("audits")
+            self.description["notes"] = [*description["notes"], *self._declared_anew(manifest)]
         self.command = command
         self._started = before.get("started") or _now()
         self._wall_before = before.get("wall_seconds", 0.0)
@@ -70,6 +76,15 @@ class Session:
         self._due = self._since + WRITE_EVERY
         with writing(folder.path):
             folder.clean(done.keys())
+
+    def _declared_anew(self, before: Mapping[str, Any]) -> list[str]:
+        """Notes on a primary analysis that was exchanged after training had begun."""
+        notes = [note for note in before["notes"] if note.startswith(_ANEW)]
+        if before.get("primary") not in (None, self.description["primary"]):
+            was = json.dumps(before["primary"], ensure_ascii=False)
+            progress = f"{before['progress']['trials_done']} of {self.trials} trials"
+            notes.append(f"{_ANEW} after {progress} had been trained; it was {was}")
+        return notes
 
     def _count(self, done: Mapping[str, Cost]) -> None:
         finished = {key: cost for key, cost in done.items() if key in self._all}

@@ -26,6 +26,10 @@ from fairbench.analyze.comparisons import (
     ranking,
     wilcoxon,
 )
+from fairbench.analyze.contrasts import (
+    compare,
+    paired,
+)
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
@@ -39,17 +43,18 @@ from fairbench.analyze.indicators import (
 from fairbench.analyze.intervals import (
     Interval,
     bca_interval,
+    below_zero,
     corrected_interval,
+    posterior,
+    scaled_interval,
     smallest_detectable,
     split_ratio,
 )
+from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
-    TOLERANCE,
     baseline_points,
-    compare,
     matched_points,
     measured,
-    paired,
 )
 from fairbench.analyze.noise import (
     beyond_noise,
@@ -58,7 +63,19 @@ from fairbench.analyze.noise import (
 from fairbench.analyze.permutation import (
     permuted,
 )
+from fairbench.analyze.primary import (
+    DISPARITY_MARGIN,
+    MARGIN,
+    Primary,
+)
 from fairbench.analyze.relative import relative_table
+from fairbench.analyze.rules import (
+    ACCURACY,
+    EDITION,
+    RULES,
+    Rule,
+    in_words,
+)
 from fairbench.analyze.run import (
     Run,
 )
@@ -67,6 +84,7 @@ from fairbench.analyze.selection import (
     boxes,
     optimism,
 )
+from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.summary import (
     summary_table,
 )
@@ -77,24 +95,26 @@ from fairbench.analyze.tables import (
     trials_table,
 )
 from fairbench.analyze.verdicts import (
-    RULES,
-    Rule,
     disagreements,
     judge,
     verdicts,
 )
 
 __all__ = [
+    "ACCURACY",
+    "DISPARITY_MARGIN",
+    "EDITION",
     "FEWEST_DATASETS",
     "INDICATORS",
     "LEVELS",
+    "MARGIN",
     "RULES",
-    "TOLERANCE",
     "Axes",
     "Best",
     "Box",
     "Finding",
     "Interval",
+    "Primary",
     "Ranking",
     "Rule",
     "Run",
@@ -105,7 +125,9 @@ __all__ = [
     "audit_rows",
     "audit_trials",
     "baseline_points",
+    "baseline_skill",
     "bca_interval",
+    "below_zero",
     "beyond_noise",
     "boxes",
     "compare",
@@ -113,9 +135,11 @@ __all__ = [
     "difference",
     "disagreements",
     "fronts_table",
+    "group_changes",
     "groups_table",
     "holm",
     "hypervolume",
+    "in_words",
     "indicators",
     "indicators_table",
     "judge",
@@ -128,8 +152,10 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
+    "posterior",
     "ranking",
     "relative_table",
+    "scaled_interval",
     "seen_elsewhere",
     "smallest_detectable",
     "split_ratio",

@@ -48,8 +48,10 @@ def seen_elsewhere(points: pd.DataFrame, losses: FloatArray, by: Sequence[str], 
         return losses
     several = bool(repeats["split"].duplicated().any())
     keys = [*by, "value", *(["split"] if several else [])]
-    group = points.groupby(keys, dropna=False, sort=False).ngroup().to_numpy(np.int64)
-    found = np.column_stack([_others(column, group) for column in losses.T])
+    group = points.groupby(keys, dropna=False, sort=False).ngroup()
+    found = np.column_stack(
+        [_others(column, np.asarray(group, dtype=np.int64)) for column in losses.T]
+    )
     found[~np.isfinite(losses).all(axis=1)] = np.nan
     return found
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.intervals import smallest_detectable
 from fairbench.analyze.matched import PLACE, baseline_points
 from fairbench.analyze.permutation import HeldOut, permuted
 from fairbench.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator
 
     from fairbench.analyze.axes import Axes, Best
     from fairbench.dataset import FloatArray
@@ -45,33 +44,25 @@ _COLUMNS = [
     "split_sd",
     "low",
     "high",
-    "detectable",
-    "basis",
 ]
 
 
-def noise_floor(
-    fronts: pd.DataFrame, axes: Axes, baseline: str, ratios: Mapping[str, float], /
-) -> pd.DataFrame:
-    """Spread of the baseline's disparity on test rows, and what this study could have found.
+def noise_floor(fronts: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.DataFrame:
+    """Spread of the baseline's disparity on test rows.
 
     Parameters
     ----------
     fronts
         The fronts table for `axes`.
-    ratios
-        Test rows over training rows, by dataset.
 
     Returns
     -------
     DataFrame
         One row per dataset, target and protected attribute. disparity: mean; loss: the same
         as a loss; seed_sd: over seeds within a split (NaN with one seed per split); split_sd:
-        over splits of means over seeds; low, high: the smallest and largest single value;
-        detectable: the smallest true difference to the baseline that is found with 80 % power
-        by a method that varies like a second training of the baseline; basis: ``seeds`` where
-        that variation is known, ``splits`` where only the spread over splits is, which is more
-        than it and makes detectable an upper bound.
+        over splits of means over seeds; low, high: the smallest and largest single value. What
+        a study could have found depends on the method compared: see ``detectable`` in
+        `fairbench.analyze.verdicts`.
     """
     rows = []
     points = baseline_points(fronts, axes, baseline)
@@ -81,8 +72,6 @@ def noise_floor(
         seeds = float(part.groupby("split").size().mean())
         within = seed_deviation(loss, part["split"].to_numpy(dtype=np.float64))
         between = float(means.std(ddof=1)) if len(means) > 1 else np.nan
-        known = np.isfinite(within)
-        deviation = np.sqrt(2.0) * (within / np.sqrt(seeds) if known else between)
         rows.append(
             (
                 *key,
@@ -94,8 +83,6 @@ def noise_floor(
                 between,
                 part["disparity"].min(),
                 part["disparity"].max(),
-                smallest_detectable(deviation, len(means), ratios[str(key[0])]),
-                "seeds" if known else "splits",
             )
         )
     return pd.DataFrame(rows, columns=_COLUMNS)

@@ -6,26 +6,29 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from fairbench.analyze._tabled import Tables, once
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.intervals import split_ratio
+from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
     CHOSEN,
-    TOLERANCE,
+    METHOD,
     baseline_points,
-    compare,
     matched_points,
     measured_among,
-    paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.primary import Primary, declared_in
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.verdicts import judge, verdicts
 
 if TYPE_CHECKING:
@@ -66,21 +69,38 @@ class Run(Tables):
         """
         return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
 
+    @cached_property
+    def primary(self) -> Primary:
+        """The analysis that was declared before the run; all others are exploratory."""
+        return declared_in(self.manifest)
+
+    @property
+    def selection(self) -> str:
+        """The part that trade-off values are selected on: ``validation`` or ``test``."""
+        return str(self.manifest["protocol"]["selection"])
+
+    @property
+    def _on_test(self) -> tuple[str, ...]:
+        """Datasets of this run that are described only, because it selects on test rows."""
+        return tuple(self.manifest["datasets"]) if self.selection == "test" else ()
+
     @once
     def matched(
         self,
         error: str | None = None,
         disparity: str | None = None,
         *,
-        tolerance: float = TOLERANCE,
+        tolerance: float | None = None,
     ) -> pd.DataFrame:
         """The fairest trial of each method within reach of the baseline's validation error.
 
         One row per split and seed, see `fairbench.analyze.matched_points`; without rows where
-        the study has no baseline.
+        the study has no baseline. `tolerance` is the margin of the study's primary analysis
+        where it is left out.
         """
         axes = self.axes(error, disparity)
-        return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=tolerance)
+        reach = self.primary.margin if tolerance is None else tolerance
+        return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=reach)
 
     @once
     def verdicts(
@@ -88,14 +108,38 @@ class Run(Tables):
         error: str | None = None,
         disparity: str | None = None,
         *,
-        tolerance: float = TOLERANCE,
+        tolerance: float | None = None,
     ) -> pd.DataFrame:
         """Differences to the baseline with intervals, tests, a verdict and a sentence.
 
         One row per dataset, target, attribute and method, see `fairbench.analyze.judge`.
         """
         axes = self.axes(error, disparity)
-        return judge(self._fronts_of(axes), axes, self.baseline, self.ratios, tolerance=tolerance)
+        return judge(
+            self._fronts_of(axes),
+            axes,
+            self.baseline,
+            self.ratios,
+            primary=self.primary,
+            tolerance=tolerance,
+            groups=self._groups,
+            chance=self.noise(error, disparity),
+            on_test=self._on_test,
+            others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
+        )
+
+    @once
+    def other_p(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float | None = None,
+    ) -> pd.DataFrame:
+        """p-values of the comparisons that every other disparity metric makes: column ``p``."""
+        compared = self._every_metric(error, disparity, tolerance=tolerance)
+        name = self.axes(error, disparity).disparity
+        return compared.loc[~compared["primary"] & (compared["metric"] != name), ["p"]]
 
     @once
     def all_verdicts(
@@ -103,30 +147,65 @@ class Run(Tables):
         error: str | None = None,
         disparity: str | None = None,
         *,
-        tolerance: float = TOLERANCE,
+        tolerance: float | None = None,
     ) -> pd.DataFrame:
         """The same chosen trials judged by every disparity metric, named in column ``metric``.
 
         Trials are chosen by `disparity`; `fairbench.analyze.disagreements` of this table says
-        where another metric contradicts it.
+        where another metric contradicts it. All but the primary analysis are corrected as one
+        family of exploratory comparisons.
         """
+        compared = self._every_metric(error, disparity, tolerance=tolerance)
         chosen_by = self.axes(error, disparity)
-        chosen = self.matched(error, disparity, tolerance=tolerance)[list(CHOSEN)]
+        chance = self.noise(error, disparity)[[*METHOD[:3], "p"]].rename(columns={"p": "chance_p"})
+        tables = []
+        for name in dict.fromkeys(compared["metric"]):
+            own = (compared["metric"] == name).to_numpy()
+            table = compared[own].drop(columns=["metric", "primary"]).reset_index(drop=True)
+            if name == chosen_by.disparity:
+                table = table.merge(chance, on=METHOD[:3], how="left")
+            judged = verdicts(
+                table,
+                self.axes(chosen_by.error, name),
+                self.baseline,
+                primary=self.primary,
+                on_test=self._on_test,
+                others=compared.loc[~own & ~compared["primary"], "p"].to_numpy(),
+            )
+            tables.append(judged.assign(metric=name))
+        if not tables:
+            return self.verdicts(error, disparity, tolerance=tolerance).assign(metric="")
+        return pd.concat(tables, ignore_index=True)
+
+    @once
+    def _every_metric(
+        self, error: str | None, disparity: str | None, *, tolerance: float | None
+    ) -> pd.DataFrame:
+        """Comparisons by every disparity metric, and which of them are the primary analysis."""
+        chosen_by = self.axes(error, disparity)
+        stated = self.primary
+        margin = stated.margin if tolerance is None else tolerance
+        points = self.matched(error, disparity, tolerance=tolerance)
+        chosen = points[list(CHOSEN)]
         several = [
             self.axes(chosen_by.error, component.name)
             for component in self.components
             if self.describe(component.name).role == "disparity"
         ]
         by = ["metric"]
-        points = points_by_metric(self._metrics, self.manifest["protocol"]["selection"], several)
-        pairs = paired(measured_among(chosen, points, self.baseline, by=by), by=by)
-        compared = compare(pairs, self.ratios, by=by)
-        tables = []
-        for axes in several:
-            own = compared[compared["metric"] == axes.disparity].drop(columns=by)
-            judged = verdicts(own.reset_index(drop=True), axes, self.baseline)
-            tables.append(judged.assign(metric=axes.disparity))
-        return pd.concat(tables, ignore_index=True)
+        measured = points_by_metric(self._metrics, self.selection, several)
+        pairs = paired(measured_among(chosen, measured, self.baseline, by=by), by=by)
+        room = stated.disparity_margin
+        compared = compare(pairs, self.ratios, margin=margin, disparity_margin=room, by=by)
+        compared = compared.assign(margin=margin, disparity_margin=room)
+        changes = group_changes(points, self._groups, self.baseline, self.ratios)
+        compared = compared.merge(changes, on=METHOD, how="left")
+        covered = {a.disparity for a in several if stated.covers(a, margin)}
+        views = zip(compared["target"], compared["protected"], strict=True)
+        first = [stated.views.get(d) == v for d, v in zip(compared["dataset"], views, strict=True)]
+        return compared.assign(
+            primary=compared["metric"].isin(covered) & np.array(first, dtype=bool)
+        )
 
     @once
     def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
@@ -138,10 +217,23 @@ class Run(Tables):
         """
         axes = self.axes(error, disparity)
         fronts = self._fronts_of(axes)
-        floor = noise_floor(fronts, axes, self.baseline, self.ratios)
+        floor = noise_floor(fronts, axes, self.baseline)
         points = baseline_points(fronts, axes, self.baseline)
         metric = self._component(axes.disparity)
         return against_chance(self._folder, floor, points, metric, axes.disparity_best)
+
+    @once
+    def skill(self, error: str | None = None) -> pd.DataFrame:
+        """Whether the baseline is better than predicting the mean: see `baseline_skill`."""
+        axes = self.axes(error)
+        return baseline_skill(
+            baseline_points(self._fronts_of(axes), axes, self.baseline),
+            self._rows,
+            {name: list(facts["targets"]) for name, facts in self.manifest["datasets"].items()},
+            axes,
+            self._component(axes.error),
+            self.ratios,
+        )
 
     def boxes(
         self, error: str | None = None, disparity: str | None = None

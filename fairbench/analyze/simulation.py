@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes
+from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.elsewhere import seen_elsewhere
-from fairbench.analyze.matched import METHOD, compare, matched_points, paired
+from fairbench.analyze.levelling import group_changes
+from fairbench.analyze.matched import METHOD, matched_points
+from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
 from fairbench.analyze.tables import FRONT_COLUMNS
-from fairbench.analyze.verdicts import verdict_of
+from fairbench.analyze.verdicts import detectable
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
 
-__all__ = ["AXES", "RATIO", "Truth", "judge_each", "simulate_fronts"]
+__all__ = ["AXES", "RATIO", "Truth", "judge_each", "simulate", "simulate_fronts"]
 
 AXES = Axes("rmse", "rmse-disparity")
 """The metrics of a simulated study."""
@@ -79,13 +82,13 @@ class Truth:
     spoiled: float = 0.0
 
 
-def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFrame:
-    """Fronts tables of simulated studies, each under a dataset label of its own.
+def simulate(truth: Truth, studies: int = 1, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fronts and groups tables of simulated studies, each under a dataset label of its own.
 
     Methods are ``baseline`` and ``method``; study k of a seed is the same however many there are.
     """
     width = truth.splits * truth.seeds * (1 + truth.values)
-    points = np.empty((studies, width, 4))
+    points = np.empty((studies, width, 6))
     for study in range(studies):
         points[study] = _study(truth, np.random.default_rng([seed, study]))
     arms = [("baseline", 1), ("method", truth.values)]
@@ -97,7 +100,6 @@ def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFra
         for value in range(values)
     ]
     method, split, number, value = zip(*labels, strict=True)
-    error, disparity, selection_error, selection_disparity = points.reshape(-1, 4).T
     frame = pd.DataFrame(
         {
             "dataset": np.repeat([f"study {k}" for k in range(studies)], width),
@@ -107,20 +109,30 @@ def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFra
             "split": np.tile(split, studies),
             "seed": np.tile(number, studies),
             "value": np.tile(value, studies),
-            "error": error,
-            "disparity": disparity,
-            "selection_error": selection_error,
-            "selection_disparity": selection_disparity,
-            "front": True,
         }
     )
-    seen = frame[["selection_error", "selection_disparity"]].to_numpy()
-    frame[["selection_error", "selection_disparity"]] = seen_elsewhere(frame, seen, METHOD)
-    return frame[list(FRONT_COLUMNS)]
+    error, disparity, *by_group = points[..., :4].reshape(-1, 4).T
+    seen = seen_elsewhere(frame, points[..., 4:].reshape(-1, 2), METHOD)
+    fronts = frame.assign(
+        error=error,
+        disparity=disparity,
+        selection_error=seen[:, 0],
+        selection_disparity=seen[:, 1],
+        front=True,
+    )
+    groups = pd.concat(
+        [frame.assign(part="test", group=str(g), mse=rmse**2) for g, rmse in enumerate(by_group)]
+    )
+    return fronts[list(FRONT_COLUMNS)], groups
+
+
+def simulate_fronts(truth: Truth, studies: int = 1, seed: int = 0) -> pd.DataFrame:
+    """The fronts table of `simulate`."""
+    return simulate(truth, studies, seed)[0]
 
 
 def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
-    """Error and disparity on test, then on selection rows, of every trial of one study."""
+    """Error, disparity and group errors on test, error and disparity on selection rows."""
     shared = rng.normal(size=truth.rows)
     groups = np.arange(truth.rows) % 2
     parts = [rng.permutation(truth.rows) for _ in range(truth.splits)]
@@ -147,7 +159,7 @@ def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
                 _measured(residual[:, part], groups[held_out[part]])
                 for part in (slice(half, None), slice(half))
             ]
-            found.append(np.column_stack(measured))
+            found.append(np.column_stack([measured[0], measured[1][:, :2]]))
     return np.concatenate(found)
 
 
@@ -160,19 +172,30 @@ def _along(noise: FloatArray, truth: Truth) -> FloatArray:
 
 
 def _measured(residual: FloatArray, groups: IntArray) -> FloatArray:
-    """RMSE and its difference between the two groups (S, 2)."""
+    """RMSE, its difference between the two groups, and theirs (S, 4)."""
     square = np.square(residual)
     first, second = (np.sqrt(square[:, groups == g].mean(axis=1)) for g in (0, 1))
-    return np.column_stack([np.sqrt(square.mean(axis=1)), np.abs(first - second)])
+    return np.column_stack([np.sqrt(square.mean(axis=1)), np.abs(first - second), first, second])
 
 
-def judge_each(fronts: pd.DataFrame, /) -> pd.DataFrame:
+def judge_each(fronts: pd.DataFrame, groups: pd.DataFrame | None = None, /) -> pd.DataFrame:
     """Every simulated study judged as a run of its own would be: one row of `compare` each.
 
-    With one comparison per study, Holm's adjustment leaves p as it is.
+    With one comparison per study, Holm's adjustment leaves p as it is. Without `groups` nobody
+    is asked who gains.
     """
     ratios = dict.fromkeys(fronts["dataset"], RATIO)
-    compared = compare(paired(matched_points(fronts, AXES, "baseline")), ratios)
-    table = compared.assign(adjusted_p=compared["p"])
+    points = matched_points(fronts, AXES, "baseline")
+    table = compare(paired(points), ratios)
+    adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
+    table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
+    table = table.assign(gain_p=np.nan, worst_p=np.nan)
+    if groups is not None:
+        changes = group_changes(points, groups, "baseline", ratios)
+        table = table.drop(columns=["gain_p", "worst_p"]).merge(changes, on=METHOD)
+    table = table.assign(**detectable(table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
-    return table.assign(verdict=[verdict_of(facts) for facts in rows])
+    return table.assign(
+        verdict=[first_that_holds(RULES, facts) for facts in rows],
+        accuracy=[first_that_holds(ACCURACY, facts) for facts in rows],
+    )

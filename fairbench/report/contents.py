@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from fairbench.analyze import Axes
+from fairbench.analyze import EDITION, Axes
 from fairbench.errors import StudyError, near
 from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
@@ -125,7 +125,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     return Contents(
         runs=tuple(runs),
         axes=axes,
-        tolerance=view.tolerance,
+        tolerance=runs[0].primary.margin if view.tolerance is None else view.tolerance,
         metrics={
             component.name: cast("MetricDescription", component.description)
             for run in runs
@@ -145,7 +145,12 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
             dict.fromkeys(
                 remark
                 for run in runs
-                for remark in (*run.manifest["problems"], *run.manifest["notes"], *run.notes)
+                for remark in (
+                    *run.manifest["problems"],
+                    *run.manifest["notes"],
+                    *run.notes,
+                    *_older(run),
+                )
             )
         ),
     )
@@ -164,6 +169,17 @@ def _axes(runs: Sequence[Run], view: View) -> Axes:
                     mend=near(name, fit),
                 )
     return axes
+
+
+def _older(run: Run) -> Iterator[str]:
+    """What to know of a run whose earlier reports followed other rules."""
+    edition = run.manifest.get("rules", 1)
+    if edition != EDITION:
+        yield (
+            f"{run.manifest['title']} was judged by older rules (edition {edition}) when it was "
+            f"run; this report judges it by those of today (edition {EDITION})"
+            + ("" if run.primary.declared else ", and it declared no primary analysis")
+        )
 
 
 def _role(description: object) -> str:

@@ -14,6 +14,7 @@ from fairbench.method import Method, Training, Trial
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
 from fairbench.study.grid import check_grid
+from fairbench.study.primary import primary_views
 from fairbench.study.protocols import check_groups
 from fairbench.study.study import MethodSpec, Study, training_of
 
@@ -140,6 +141,7 @@ def plan(study: Study, registry: Registry, /) -> Plan:
     }
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
+    primary_views(study.primary, datasets)  # a name that is nowhere is said before training
     splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
 

@@ -17,12 +17,14 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 from fairbench.dataset import DatasetSpec
 from fairbench.errors import StudyError, near
 from fairbench.method import Training
 from fairbench.study.grid import parse_grid
+from fairbench.study.primary import PrimarySpec
 
 __all__ = ["MethodSpec", "ProtocolSpec", "Study", "training_of", "validated"]
 
@@ -89,9 +91,10 @@ class Study(BaseModel):
     protocol
         How rows are split, what is selected on what, and how each dataset is trained.
     seeds
-        Number of seeds. Each draws its own split unless `splits` says otherwise.
+        Number of seeds. Alone, each draws a split of its own.
     splits
-        Number of splits, each trained with every seed; None pairs split k with seed k.
+        Number of splits, each trained with every seed; None pairs split k with seed k. Where
+        neither is given there are five splits with two seeds each; docs/statistics.md says why.
     entropy
         Root of all randomness: another value, another set of splits and initial weights.
     training
@@ -100,6 +103,8 @@ class Study(BaseModel):
         Metrics to compute; empty for all that are installed.
     error, disparity
         Axes of the fronts.
+    primary
+        The analysis that is declared before the run, in these two metrics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,13 +114,22 @@ class Study(BaseModel):
     datasets: tuple[_Dataset, ...] = Field(min_length=1)
     baseline: str | None = "single-task"
     protocol: _Protocol = ProtocolSpec()
-    seeds: Annotated[int, Ge(1)] = 5
+    seeds: Annotated[int, Ge(1)] = 2
     splits: Annotated[int, Ge(1)] | None = None
     entropy: Annotated[int, Ge(0)] = 0
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     error: str = "rmse"
     disparity: str = "rmse-disparity"
+    primary: PrimarySpec = PrimarySpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _repeated(cls, given: Any) -> Any:
+        """Five splits where neither splits nor seeds are given."""
+        if isinstance(given, Mapping) and "seeds" not in given and "splits" not in given:
+            return {**given, "splits": 5}
+        return given
 
     @property
     def all_methods(self) -> tuple[MethodSpec, ...]:
@@ -147,7 +161,8 @@ class Study(BaseModel):
 
     def digest(self, *more: str) -> str:
         """SHA-256 of what decides the predictions: the study but for its name and its view."""
-        shown = {"name": "", "metrics": (), "error": "", "disparity": ""}
+        shown: dict[str, Any] = {"name": "", "metrics": (), "error": "", "disparity": ""}
+        shown["primary"] = PrimarySpec()
         trained = self.model_copy(update=shown).canonical()
         return hashlib.sha256("\x1f".join([trained, *more]).encode()).hexdigest()
 
@@ -188,6 +203,7 @@ def _siblings(loc: tuple[int | str, ...]) -> list[str]:
         "methods": MethodSpec,
         "datasets": DatasetSpec,
         "protocol": ProtocolSpec,
+        "primary": PrimarySpec,
     }
     if len(loc) > 1 and (kind := parts.get(str(loc[0]))):
         return [f.name for f in fields(kind)]

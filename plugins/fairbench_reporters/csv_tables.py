@@ -30,6 +30,7 @@ class Csv(Reporter):
             "averaged-fronts": contents.averages,
             "verdicts": contents.judgement.verdicts,
             "noise": contents.judgement.noise,
+            "baseline-skill": contents.judgement.skill,
             "quality": contents.judgement.quality,
             "audits": contents.judgement.audits,
             "summary": contents.summary,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from fairbench.analyze import in_words
 from fairbench.report import Contents, Documents, Reporter, View, gather
 
 if TYPE_CHECKING:
@@ -36,10 +37,15 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "tolerance": contents.tolerance,
         "runs": [_run(run) for run in contents.runs],
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
+        "primary": _primary(contents),
+        "rules": [
+            {"of": what, "verdict": verdict, "when": when} for what, verdict, when in in_words()
+        ],
         "verdicts": _records(judged.verdicts),
         "disagreements": _records(judged.disagreements),
         "ranking": _ranking(contents),
         "noise": _records(judged.noise),
+        "baseline_skill": _records(judged.skill),
         "audits": _records(judged.audits),
         "quality": _records(judged.quality),
         "boxes": _records(judged.boxes),
@@ -49,6 +55,17 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "failures": _records(contents.failures),
         "diverged": _records(diverged),
         "remarks": list(contents.remarks),
+    }
+
+
+def _primary(contents: Contents) -> dict[str, Any]:
+    stated = asdict(contents.judgement.primary)
+    views = stated.pop("views").items()
+    return stated | {
+        "views": [
+            {"dataset": dataset, "target": target, "protected": protected}
+            for dataset, (target, protected) in views
+        ]
     }
 
 

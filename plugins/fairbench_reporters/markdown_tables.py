@@ -54,8 +54,9 @@ def _lines(contents: Contents) -> Iterator[str]:
 def _sheet(contents: Contents, sheet: Sheet) -> Iterator[str]:
     yield from ("", f"## {_escaped(sheet.label)}", "")
     yield f"Protocol {_escaped(sheet.protocol['name'])}: {_escaped(sheet.protocol['label'])}"
-    for warning in _cells.warnings(sheet):
+    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
         yield from ("", f"**Warning:** {_escaped(warning)}")
+    yield from ("", _escaped(_judged.primary(contents, sheet)))
     for target, protected in sheet.views:
         yield from ("", f"### {_escaped(target)} by {_escaped(protected)}", "")
         for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):

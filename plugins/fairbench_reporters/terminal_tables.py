@@ -24,7 +24,7 @@ _WIDE = 240
 """Columns where there is no terminal: enough that nothing is folded in practice."""
 
 
-_STYLES = {"fairer": "green", "worse": "red"}
+_STYLES = {"fairer": "green", "less fair": "red", "fairer by levelling down": "red"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,10 @@ class Terminal(Reporter):
 def _sheet(console: Console, contents: Contents, sheet: Sheet) -> None:
     _say(console, f"{sheet.label}: {sheet.facts['title']}", "bold reverse")
     _say(console, f"protocol {sheet.protocol['name']}: {sheet.protocol['label']}")
-    for warning in _cells.warnings(sheet):
+    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
         _say(console, f"Warning: {warning}", "yellow")
+    if told := _judged.primary(contents, sheet):
+        _say(console, told)
     for target, protected in sheet.views:
         console.print()
         _say(console, f"{target} by {protected}", "bold")

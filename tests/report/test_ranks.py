@@ -25,8 +25,10 @@ def ranked(many):
 def losses_by_definition(run: Run) -> pd.DataFrame:
     """Mean disparity of the compared points by dataset and method, from the points themselves."""
     points = run.matched()
-    within = points.groupby(["dataset", "method", "split"])["within"].mean() >= 0.5
-    reached = 2 * within.groupby(["dataset", "method"]).sum() >= 5
+    judged = run.verdicts()
+    judged = judged.merge(points[["dataset", "target", "protected"]].drop_duplicates())
+    judged = judged.set_index(["dataset", "method"])
+    reached = judged["verdict"] != "not at this error"
     means = points.groupby(["dataset", "method"])["disparity_loss"].mean()
     table = means.where(reached, np.inf).unstack("method")
     table["single-task"] = points.groupby("dataset")["base_disparity_loss"].mean()

@@ -1,0 +1,186 @@
+"""What holds beyond this dataset: the difference in the population that its rows come from."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+from fairbench.analyze.axes import as_loss
+from fairbench.analyze.evaluate import evaluate
+from fairbench.analyze.intervals import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from fairbench.analyze.axes import Best
+    from fairbench.dataset import FloatArray, IntArray, Protected
+    from fairbench.plugins import Component
+    from fairbench.protocol import Split
+    from fairbench.store import RunFolder
+
+__all__ = ["DRAWS", "overlap", "population_interval", "resampled", "tested"]
+
+DRAWS = 200
+"""Bootstrap samples: they estimate a variance, not a tail."""
+
+TOGETHER = 0.25
+"""Correlation between what a row does as a training row and what it does as a test row."""
+
+FEWEST_DRAWS = 50
+"""Usable samples below which there is no interval."""
+
+
+def overlap(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
+    """Mean share of training rows (or clusters) that two splits have in common; 0 for one split.
+
+    For sets a and b it is |a ∩ b| / √(|a| |b|): the correlation of two means over them.
+    """
+    sets = [set((s.train if clusters is None else np.unique(clusters[s.train])).tolist())
+            for s in splits]  # fmt: skip
+    shares = [len(a & b) / np.sqrt(len(a) * len(b)) for a, b in combinations(sets, 2)]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def tested(
+    folder: RunFolder, points: pd.DataFrame, column: int, /
+) -> dict[tuple[int, int], FloatArray]:
+    """Test predictions (n,) of target number `column` by split and seed.
+
+    Parameters
+    ----------
+    points
+        Columns dataset, method, split, seed and value, of one dataset and method.
+    """
+    wanted = {
+        (int(split), int(seed), None if np.isnan(value) else float(value))
+        for split, seed, value in points[["split", "seed", "value"]].itertuples(index=False)
+    }
+    place = (points["dataset"].iloc[0], points["method"].iloc[0])
+    found: dict[tuple[int, int], FloatArray] = {}
+    for chunk in folder.chunks():
+        if (chunk.trials[0].dataset, chunk.trials[0].method) != place:
+            continue
+        chosen = [k for k, t in enumerate(chunk.trials) if (t.split, t.seed, t.value) in wanted]
+        if chosen:
+            predictions = chunk.prediction("test")[chosen, :, column]
+            for k, prediction in zip(chosen, predictions, strict=True):
+                found[chunk.trials[k].split, chunk.trials[k].seed] = prediction
+    return found
+
+
+def resampled(
+    pairs: Mapping[int, tuple[FloatArray, FloatArray]],
+    targets: FloatArray,
+    protected: Protected,
+    splits: Sequence[Split],
+    clusters: IntArray | None,
+    metric: Component,
+    best: Best,
+    rng: np.random.Generator,
+    /,
+    *,
+    draws: int = DRAWS,
+) -> FloatArray:
+    """Differences (draws, J) of a metric's loss, with rows drawn anew and models as they are.
+
+    Clusters, or rows where there are none, are drawn with replacement from the whole dataset,
+    once per draw for all splits: what splits share they share in truth as well.
+
+    Parameters
+    ----------
+    pairs
+        Test predictions (S, n) of the method and of the baseline, by split.
+    targets : (N,)
+    protected
+        The attribute on all N rows.
+    """
+    units = (
+        np.arange(len(targets)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    )
+    values = np.full((draws, len(pairs)), np.nan)
+    count = int(units.max()) + 1
+    for draw in range(draws):
+        times = np.bincount(rng.integers(0, count, count), minlength=count)[units]
+        for number, (split, (method, base)) in enumerate(sorted(pairs.items())):
+            test = splits[split].test
+            place = np.repeat(np.arange(len(test)), times[test])
+            rows = test[place]
+            both = np.concatenate([method, base])[:, place]
+            found, _ = evaluate(both, targets[rows], protected.rows(rows), [metric])
+            losses = as_loss(found[metric.description.name], best)
+            values[draw, number] = losses[: len(method)].mean() - losses[len(method) :].mean()
+    return values
+
+
+def population_interval(
+    differences: FloatArray,
+    draws: FloatArray,
+    shared: float,
+    seed_variance: float,
+    /,
+    *,
+    confidence: float = 0.95,
+) -> Interval:
+    """Interval of the mean difference over datasets drawn from the same population.
+
+    Parameters
+    ----------
+    differences : (J,)
+        Paired differences, one per split.
+    draws : (B, J)
+        From `resampled`.
+    shared
+        From `overlap`.
+    seed_variance
+        What seeds contribute to the variance of one entry of `differences`; NaN, with one seed
+        per split, counts as nothing, which is cautious.
+
+    Returns
+    -------
+    Interval
+        With J − 1 degrees of freedom; without limits for fewer than two splits.
+
+    Notes
+    -----
+    The mean varies from dataset to dataset for three reasons. Test rows: B, the variance of the
+    mean over `draws`, in which splits share rows as they do in truth. Seeds: independent, so
+    that a J-th of their variance remains. Training rows: splits that share a part r of them
+    show only 1 − r of the variance that they cause. Let Q be what remains of the spread over
+    splits once test rows and seeds are taken out of it, and A the variance that training rows
+    cause in a mean over very many splits. A row is in training for some splits and in test for
+    others, so that the two go together: with a covariance c √(A B) the same reasoning gives
+    Q = A (1 − r)/r − 2 c √(A B), to be solved for A, and the variance of the mean is
+    A + B + 2 c √(A B) + Q/J and the seeds' part. c is not to be had from a few splits; the
+    value of `TOGETHER` is the smallest with which intervals cover in simulations
+    (docs/statistics.md). Nadeau and Bengio (2003) take all of it for one source whose
+    correlation is the test share.
+    """
+    known = np.isfinite(differences)
+    kept, rows = differences[known], draws[:, known]
+    rows = rows[np.isfinite(rows).all(axis=1)]  # a draw may leave a group without rows
+    n = len(kept)
+    if n < 2 or len(rows) < FEWEST_DRAWS:
+        mean = float(kept.mean()) if n else np.nan
+        return Interval(mean, np.nan, np.nan, np.nan, n)
+    test = float(rows.mean(axis=1).var(ddof=1))
+    # The spread over splits that test rows alone would give: variances less covariances.
+    within = float(rows.var(axis=0, ddof=1).mean())
+    apart = (within - test) * n / (n - 1)
+    seeds = 0.0 if np.isnan(seed_variance) else seed_variance
+    spread = max(0.0, float(kept.var(ddof=1)) - apart - seeds)
+    odds = shared / (1 - shared)
+    half_way = odds * TOGETHER * np.sqrt(test)
+    training = (half_way + np.sqrt(half_way**2 + odds * spread)) ** 2
+    both = 2 * TOGETHER * np.sqrt(training * test)
+    error = float(np.sqrt(test + training + both + (spread + seeds) / n))
+    mean = float(kept.mean())
+    if error == 0:
+        return Interval(mean, mean, mean, float(mean == 0), n)
+    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
+    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
+    return Interval(mean, mean - half, mean + half, p, n)
