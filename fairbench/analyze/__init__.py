@@ -29,6 +29,11 @@ from fairbench.analyze.comparisons import (
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
+from fairbench.analyze.group_values import (
+    GroupValues,
+    HeldOut,
+    group_values,
+)
 from fairbench.analyze.indicators import (
     INDICATORS,
     hypervolume,
@@ -52,11 +57,14 @@ from fairbench.analyze.matched import (
     paired,
 )
 from fairbench.analyze.noise import (
+    Chance,
     beyond_noise,
+    chance,
     noise_floor,
 )
 from fairbench.analyze.permutation import (
     permuted,
+    smallest_p,
 )
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.run import (
@@ -93,7 +101,10 @@ __all__ = [
     "Axes",
     "Best",
     "Box",
+    "Chance",
     "Finding",
+    "GroupValues",
+    "HeldOut",
     "Interval",
     "Ranking",
     "Rule",
@@ -108,11 +119,13 @@ __all__ = [
     "bca_interval",
     "beyond_noise",
     "boxes",
+    "chance",
     "compare",
     "corrected_interval",
     "difference",
     "disagreements",
     "fronts_table",
+    "group_values",
     "groups_table",
     "holm",
     "hypervolume",
@@ -132,6 +145,7 @@ __all__ = [
     "relative_table",
     "seen_elsewhere",
     "smallest_detectable",
+    "smallest_p",
     "split_ratio",
     "summary_table",
     "surfaces",

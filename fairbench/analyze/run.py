@@ -132,9 +132,9 @@ class Run(Tables):
     def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """The noise floor of the baseline, and whether its disparity is more than chance.
 
-        The columns of `fairbench.analyze.noise_floor`, and null_mean, null_high (95th
-        percentile) and p: the mean disparity loss with group labels dealt at random
-        (`fairbench.analyze.permuted`).
+        The columns of `fairbench.analyze.noise_floor` and of `fairbench.analyze.Chance`: the
+        metric with group labels dealt at random, the p-value of the true ones, and why a p-value
+        could not have been small.
         """
         axes = self.axes(error, disparity)
         fronts = self._fronts_of(axes)
