@@ -36,6 +36,7 @@ from fairbench.analyze.group_values import (
 )
 from fairbench.analyze.indicators import (
     INDICATORS,
+    deployed,
     hypervolume,
     indicators,
     indicators_table,
@@ -121,6 +122,7 @@ __all__ = [
     "boxes",
     "chance",
     "compare",
+    "deployed",
     "corrected_interval",
     "difference",
     "disagreements",
