@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
     attainment_difference,
@@ -26,13 +27,18 @@ from fairbench.analyze.comparisons import (
     ranking,
     wilcoxon,
 )
+from fairbench.analyze.debiased import between_groups, debiased_table
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
+from fairbench.analyze.group_evidence import EVIDENCE, group_tables
 from fairbench.analyze.group_values import (
     GroupValues,
-    HeldOut,
     group_values,
+)
+from fairbench.analyze.held_out import (
+    HeldOut,
+    held_out,
 )
 from fairbench.analyze.indicators import (
     INDICATORS,
@@ -94,6 +100,7 @@ from fairbench.analyze.verdicts import (
 )
 
 __all__ = [
+    "EVIDENCE",
     "FEWEST_DATASETS",
     "INDICATORS",
     "LEVELS",
@@ -110,6 +117,7 @@ __all__ = [
     "Ranking",
     "Rule",
     "Run",
+    "arbitrariness_table",
     "as_loss",
     "attainment_difference",
     "attainment_table",
@@ -118,17 +126,21 @@ __all__ = [
     "audit_trials",
     "baseline_points",
     "bca_interval",
+    "between_groups",
     "beyond_noise",
     "boxes",
     "chance",
     "compare",
-    "deployed",
     "corrected_interval",
+    "debiased_table",
+    "deployed",
     "difference",
     "disagreements",
     "fronts_table",
+    "group_tables",
     "group_values",
     "groups_table",
+    "held_out",
     "holm",
     "hypervolume",
     "indicators",

@@ -11,28 +11,11 @@ from scipy import stats
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairbench.analyze.held_out import HeldOut
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.metric import RowValues
 
-__all__ = ["GroupValues", "HeldOut", "group_values", "largest_t", "welch_p"]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Predictions of one split's test rows.
-
-    Attributes
-    ----------
-    prediction : (S, n)
-        One row per seed.
-    target : (n,)
-    rows : (n,) int
-        Row numbers in the dataset.
-    """
-
-    prediction: FloatArray
-    target: FloatArray
-    rows: IntArray
+__all__ = ["GroupValues", "group_values", "largest_t", "units_of", "welch_p"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +58,13 @@ class GroupValues:
         own = self.covariance
         variance = np.diag(own)[:, None] + np.diag(own)[None, :] - 2 * own
         return self.values[:, None] - self.values[None, :], np.sqrt(np.maximum(variance, 0.0))
+
+
+def units_of(clusters: IntArray | None, rows: int, /) -> IntArray:
+    """Codes 0 … u−1 of what was sampled, for every row (n,): rows, or clusters."""
+    if clusters is None:
+        return np.arange(rows, dtype=np.int64)
+    return np.asarray(np.unique(clusters, return_inverse=True)[1], dtype=np.int64)
 
 
 def group_values(

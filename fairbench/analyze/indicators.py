@@ -71,7 +71,8 @@ def _reach(points: FloatArray) -> FloatArray:
     """How far towards each point the square is dominated in each direction (n, directions)."""
     angle = (np.arange(_DIRECTIONS) + 0.5) * (np.pi / 2 / _DIRECTIONS)
     left = 1.0 - points
-    return np.minimum(left[:, :1] / np.cos(angle), left[:, 1:] / np.sin(angle))
+    reach: FloatArray = np.minimum(left[:, :1] / np.cos(angle), left[:, 1:] / np.sin(angle))
+    return reach
 
 
 def indicators(

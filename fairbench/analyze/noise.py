@@ -10,15 +10,17 @@ import pandas as pd
 
 from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
+from fairbench.analyze.held_out import held_out
 from fairbench.analyze.intervals import smallest_detectable
 from fairbench.analyze.matched import PLACE, baseline_points
-from fairbench.analyze.permutation import DRAWS, HeldOut, known_means, permuted, smallest_p
+from fairbench.analyze.permutation import DRAWS, known_means, permuted, smallest_p
 from fairbench.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fairbench.analyze.axes import Axes, Best
+    from fairbench.analyze.held_out import HeldOut
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.plugins import Component
     from fairbench.store import RunFolder
@@ -235,42 +237,13 @@ def against_chance(
     """
     rows = []
     for key, part in points.groupby(PLACE, sort=True):
-        dataset, target, protected = map(str, key)
+        dataset, _, protected = map(str, key)
         facts = folder.rows(dataset)
         attribute = next(a for a in facts.protected if a.name == protected)
-        column = list(folder.manifest["datasets"][dataset]["targets"]).index(target)
         seed = derive(folder.manifest["study"]["entropy"], "permutation", *key)
-        tested = list(_tested(folder, part, column))
+        (tested,) = held_out(folder, part).values()
         rng = np.random.default_rng(seed)
         found = chance(metric, attribute, facts.clusters, tested, rng, best=best)
         rows.append((*key, *astuple(found)))
     columns = [*PLACE, *(field.name for field in fields(Chance))]
     return floor.merge(pd.DataFrame(rows, columns=columns), on=PLACE, how="left")
-
-
-def _tested(folder: RunFolder, points: pd.DataFrame, column: int) -> Iterator[HeldOut]:
-    """Test predictions of the baseline's points, one entry per split."""
-    first = points.iloc[0]
-    facts = folder.rows(first["dataset"])
-    wanted: dict[int, set[Hashable]] = {}
-    for split, seed, value in points[["split", "seed", "value"]].itertuples(index=False):
-        wanted.setdefault(int(split), set()).add((int(seed), _known(value)))
-    found: dict[int, list[FloatArray]] = {split: [] for split in wanted}
-    for chunk in folder.chunks():
-        start = chunk.trials[0]
-        if (start.dataset, start.method) != (first["dataset"], first["method"]):
-            continue
-        chosen = [
-            number
-            for number, trial in enumerate(chunk.trials)
-            if (trial.seed, trial.value) in wanted.get(trial.split, set())
-        ]
-        if chosen:
-            found[start.split].append(chunk.prediction("test")[chosen, :, column])
-    for split, predictions in sorted(found.items()):
-        index = facts.splits[split].test
-        yield HeldOut(np.concatenate(predictions), facts.targets[index, column], index)
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

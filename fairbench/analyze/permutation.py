@@ -12,24 +12,31 @@ from scipy.special import gammaln
 
 from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
-from fairbench.analyze.group_values import GroupValues, HeldOut, group_values, largest_t, welch_p
+from fairbench.analyze.group_values import (
+    GroupValues,
+    group_values,
+    largest_t,
+    units_of,
+    welch_p,
+)
 from fairbench.metric import Undefined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fairbench.analyze.axes import Best
+    from fairbench.analyze.held_out import HeldOut
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.metric import RowValues
     from fairbench.plugins import Component
 
 __all__ = [
     "DRAWS",
-    "HeldOut",
     "Permuted",
     "dealt",
     "known_means",
     "permuted",
+    "row_values",
     "smallest_p",
 ]
 
@@ -85,7 +92,7 @@ def dealt(clusters: IntArray | None, rows: int, rng: np.random.Generator, /) -> 
     return source
 
 
-def _row_values(component: Component, /) -> RowValues | None:
+def row_values(component: Component, /) -> RowValues | None:
     """The row values of a metric that compares means of groups; None for any other."""
     try:
         found: Any = getattr(component.load(), "by_row", None)
@@ -129,8 +136,8 @@ def permuted(
         Test rows and predictions of each split.
     """
     size = len(protected.groups)
-    units = np.arange(size) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    by_row = _row_values(metric)
+    units = units_of(clusters, size)
+    by_row = row_values(metric)
     own = None if by_row is None else _compared(by_row, protected, units, splits)
     values = np.full((draws, len(splits)), np.nan)
     studentised = np.full(draws, np.nan)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fairbench.analyze._tabled import Tables, once
+from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.debiased import debiased_table
 from fairbench.analyze.every_metric import points_by_metric
+from fairbench.analyze.group_evidence import group_tables
+from fairbench.analyze.held_out import held_out, points_deployed
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.intervals import split_ratio
 from fairbench.analyze.matched import (
@@ -24,6 +28,7 @@ from fairbench.analyze.matched import (
     paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.permutation import row_values
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.verdicts import judge, verdicts
@@ -31,6 +36,8 @@ from fairbench.analyze.verdicts import judge, verdicts
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from fairbench.analyze.axes import Axes
+    from fairbench.analyze.held_out import Deployed
     from fairbench.store import Rows
 
 __all__ = ["Run"]
@@ -142,6 +149,56 @@ class Run(Tables):
         points = baseline_points(fronts, axes, self.baseline)
         metric = self._component(axes.disparity)
         return against_chance(self._folder, floor, points, metric, axes.disparity_best)
+
+    @once
+    def debiased(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Variance between groups without what chance adds: see `fairbench.analyze.debiased_table`.
+
+        Without rows for a metric that compares no means.
+        """
+        by_row = row_values(self._component(self.axes(error, disparity).disparity))
+        held = {} if by_row is None else self._deployed(error, disparity)
+        return debiased_table(held, self._rows, by_row, self.baseline, self.ratios)
+
+    @once
+    def group_intervals(
+        self, error: str | None = None, disparity: str | None = None
+    ) -> pd.DataFrame:
+        """What the metric says of each group, with intervals: `fairbench.analyze.group_tables`.
+
+        Of the baseline and of every method where it is matched with it.
+        """
+        return self._by_group(error, disparity)[0]
+
+    @once
+    def group_pairs(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """How sure it is that two groups differ: see `fairbench.analyze.group_tables`."""
+        return self._by_group(error, disparity)[1]
+
+    @once
+    def arbitrariness(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """How far predictions move with the seed: see `fairbench.analyze.arbitrariness_table`."""
+        return arbitrariness_table(self._deployed(error, disparity), self._rows)
+
+    def _by_group(
+        self, error: str | None, disparity: str | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        by_row = row_values(self._component(self.axes(error, disparity).disparity))
+        held = {} if by_row is None else self._deployed(error, disparity)
+        return group_tables(held, self._rows, by_row)
+
+    def _deployed(self, error: str | None, disparity: str | None) -> Deployed:
+        """Test predictions of the baseline, and of every method where it is matched with it."""
+        axes = self.axes(error, disparity)
+        if axes not in self._held:
+            base = baseline_points(self._fronts_of(axes), axes, self.baseline)
+            points = points_deployed(base, self.matched(error, disparity))
+            self._held[axes] = held_out(self._folder, points)
+        return self._held[axes]
+
+    @cached_property
+    def _held(self) -> dict[Axes, Deployed]:
+        return {}
 
     def boxes(
         self, error: str | None = None, disparity: str | None = None

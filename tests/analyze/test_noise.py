@@ -14,8 +14,9 @@ from fairbench.analyze import (
     smallest_detectable,
     smallest_p,
 )
+from fairbench.analyze.held_out import HeldOut
 from fairbench.analyze.noise import seed_deviation
-from fairbench.analyze.permutation import HeldOut, dealt
+from fairbench.analyze.permutation import dealt
 from fairbench.dataset import Protected
 from fairbench.plugins import load
 
