@@ -215,8 +215,9 @@ class Run(Tables):
 
     @once
     def relative(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """ARFG, ARE and Δm of every trial: see `fairbench.analyze.relative_table`."""
-        return relative_table(self._metrics, self.axes(error, disparity), self.baseline)
+        """ARFG, ARE and Δm of every method: see `fairbench.analyze.relative_table`."""
+        axes, chance = self.axes(error, disparity), self.noise(error, disparity)
+        return relative_table(self._metrics, axes, self.baseline, chance)
 
     @once
     def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
