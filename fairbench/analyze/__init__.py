@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
     attainment_difference,
@@ -30,11 +31,22 @@ from fairbench.analyze.contrasts import (
     compare,
     paired,
 )
+from fairbench.analyze.debiased import between_groups, debiased_table
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
+from fairbench.analyze.group_evidence import EVIDENCE, group_tables
+from fairbench.analyze.group_values import (
+    GroupValues,
+    group_values,
+)
+from fairbench.analyze.held_out import (
+    HeldOut,
+    held_out,
+)
 from fairbench.analyze.indicators import (
     INDICATORS,
+    deployed,
     hypervolume,
     indicators,
     indicators_table,
@@ -57,11 +69,14 @@ from fairbench.analyze.matched import (
     measured,
 )
 from fairbench.analyze.noise import (
+    Chance,
     beyond_noise,
+    chance,
     noise_floor,
 )
 from fairbench.analyze.permutation import (
     permuted,
+    smallest_p,
 )
 from fairbench.analyze.primary import (
     DISPARITY_MARGIN,
@@ -104,6 +119,7 @@ __all__ = [
     "ACCURACY",
     "DISPARITY_MARGIN",
     "EDITION",
+    "EVIDENCE",
     "FEWEST_DATASETS",
     "INDICATORS",
     "LEVELS",
@@ -112,12 +128,16 @@ __all__ = [
     "Axes",
     "Best",
     "Box",
+    "Chance",
     "Finding",
+    "GroupValues",
+    "HeldOut",
     "Interval",
     "Primary",
     "Ranking",
     "Rule",
     "Run",
+    "arbitrariness_table",
     "as_loss",
     "attainment_difference",
     "attainment_table",
@@ -128,15 +148,22 @@ __all__ = [
     "baseline_skill",
     "bca_interval",
     "below_zero",
+    "between_groups",
     "beyond_noise",
     "boxes",
+    "chance",
     "compare",
     "corrected_interval",
+    "debiased_table",
+    "deployed",
     "difference",
     "disagreements",
     "fronts_table",
     "group_changes",
+    "group_tables",
+    "group_values",
     "groups_table",
+    "held_out",
     "holm",
     "hypervolume",
     "in_words",
@@ -158,6 +185,7 @@ __all__ = [
     "scaled_interval",
     "seen_elsewhere",
     "smallest_detectable",
+    "smallest_p",
     "split_ratio",
     "summary_table",
     "surfaces",

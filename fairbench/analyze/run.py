@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze._tabled import Tables, once
+from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
 from fairbench.analyze.contrasts import compare, paired
+from fairbench.analyze.debiased import debiased_table
 from fairbench.analyze.every_metric import points_by_metric
+from fairbench.analyze.group_evidence import group_tables
+from fairbench.analyze.held_out import held_out, points_deployed
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.intervals import split_ratio
 from fairbench.analyze.levelling import group_changes
@@ -25,15 +29,18 @@ from fairbench.analyze.matched import (
     measured_among,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.permutation import row_values
 from fairbench.analyze.primary import Primary, declared_in
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.skill import baseline_skill
-from fairbench.analyze.verdicts import judge, verdicts
+from fairbench.analyze.verdicts import judge, verdicts, with_chance
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from fairbench.analyze.axes import Axes
+    from fairbench.analyze.held_out import Deployed
     from fairbench.store import Rows
 
 __all__ = ["Run"]
@@ -157,13 +164,12 @@ class Run(Tables):
         """
         compared = self._every_metric(error, disparity, tolerance=tolerance)
         chosen_by = self.axes(error, disparity)
-        chance = self.noise(error, disparity)[[*METHOD[:3], "p"]].rename(columns={"p": "chance_p"})
         tables = []
         for name in dict.fromkeys(compared["metric"]):
             own = (compared["metric"] == name).to_numpy()
             table = compared[own].drop(columns=["metric", "primary"]).reset_index(drop=True)
             if name == chosen_by.disparity:
-                table = table.merge(chance, on=METHOD[:3], how="left")
+                table = with_chance(table, self.noise(error, disparity))
             judged = verdicts(
                 table,
                 self.axes(chosen_by.error, name),
@@ -211,9 +217,9 @@ class Run(Tables):
     def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """The noise floor of the baseline, and whether its disparity is more than chance.
 
-        The columns of `fairbench.analyze.noise_floor`, and null_mean, null_high (95th
-        percentile) and p: the mean disparity loss with group labels dealt at random
-        (`fairbench.analyze.permuted`).
+        The columns of `fairbench.analyze.noise_floor` and of `fairbench.analyze.Chance`: the
+        metric with group labels dealt at random, the p-value of the true ones, and why a p-value
+        could not have been small.
         """
         axes = self.axes(error, disparity)
         fronts = self._fronts_of(axes)
@@ -235,6 +241,56 @@ class Run(Tables):
             self.ratios,
         )
 
+    @once
+    def debiased(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """Variance between groups without what chance adds: see `fairbench.analyze.debiased_table`.
+
+        Without rows for a metric that compares no means.
+        """
+        by_row = row_values(self._component(self.axes(error, disparity).disparity))
+        held = {} if by_row is None else self._deployed(error, disparity)
+        return debiased_table(held, self._rows, by_row, self.baseline, self.ratios)
+
+    @once
+    def group_intervals(
+        self, error: str | None = None, disparity: str | None = None
+    ) -> pd.DataFrame:
+        """What the metric says of each group, with intervals: `fairbench.analyze.group_tables`.
+
+        Of the baseline and of every method where it is matched with it.
+        """
+        return self._by_group(error, disparity)[0]
+
+    @once
+    def group_pairs(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """How sure it is that two groups differ: see `fairbench.analyze.group_tables`."""
+        return self._by_group(error, disparity)[1]
+
+    @once
+    def arbitrariness(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+        """How far predictions move with the seed: see `fairbench.analyze.arbitrariness_table`."""
+        return arbitrariness_table(self._deployed(error, disparity), self._rows)
+
+    def _by_group(
+        self, error: str | None, disparity: str | None
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        by_row = row_values(self._component(self.axes(error, disparity).disparity))
+        held = {} if by_row is None else self._deployed(error, disparity)
+        return group_tables(held, self._rows, by_row)
+
+    def _deployed(self, error: str | None, disparity: str | None) -> Deployed:
+        """Test predictions of the baseline, and of every method where it is matched with it."""
+        axes = self.axes(error, disparity)
+        if axes not in self._held:
+            base = baseline_points(self._fronts_of(axes), axes, self.baseline)
+            points = points_deployed(base, self.matched(error, disparity))
+            self._held[axes] = held_out(self._folder, points)
+        return self._held[axes]
+
+    @cached_property
+    def _held(self) -> dict[Axes, Deployed]:
+        return {}
+
     def boxes(
         self, error: str | None = None, disparity: str | None = None
     ) -> dict[tuple[Hashable, ...], Box]:
@@ -250,8 +306,9 @@ class Run(Tables):
 
     @once
     def relative(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """ARFG, ARE and Δm of every trial: see `fairbench.analyze.relative_table`."""
-        return relative_table(self._metrics, self.axes(error, disparity), self.baseline)
+        """ARFG, ARE and Δm of every method: see `fairbench.analyze.relative_table`."""
+        axes, chance = self.axes(error, disparity), self.noise(error, disparity)
+        return relative_table(self._metrics, axes, self.baseline, chance)
 
     @once
     def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fairbench.analyze.axes import Axes
     from fairbench.dataset import FloatArray
 
-__all__ = ["detectable", "disagreements", "judge", "verdicts"]
+__all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance"]
 
 _ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p")
 """Tests of every comparison, each kind adjusted by itself."""
@@ -62,8 +62,7 @@ def judge(
     groups
         The groups table, to tell whether anybody gains.
     chance
-        Columns dataset, target, protected and p: whether the baseline's disparity is more than
-        chance gives.
+        From `Run.noise`: whether the baseline's disparity is more than chance gives.
     on_test, others
         See `verdicts`.
     """
@@ -77,8 +76,7 @@ def judge(
         changes = group_changes(points, groups, baseline, ratios)
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
-        known = chance[[*PLACE, "p"]].rename(columns={"p": "chance_p"})
-        compared = compared.merge(known, on=PLACE, how="left", validate="many_to_one")
+        compared = with_chance(compared, chance)
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 
@@ -141,6 +139,13 @@ def verdicts(
     return table.assign(**{name: [facts[name] for facts in rows] for name in ends}).drop(
         columns="on_test"
     )
+
+
+def with_chance(compared: pd.DataFrame, chance: pd.DataFrame, /) -> pd.DataFrame:
+    """`compared` with chance_p; NaN where the test could not have found anything."""
+    p = chance["p"].where(chance["powerless"] == "")
+    known = chance[PLACE].assign(chance_p=p)
+    return compared.merge(known, on=PLACE, how="left", validate="many_to_one")
 
 
 def _inferred(table: pd.DataFrame) -> list[str]:

@@ -121,11 +121,15 @@ def noise_sentence(contents: Contents, sheet: Sheet, target: str, protected: str
         f"The {name} of {sheet.baseline} alone is {floor.disparity:.3g} on average, from "
         f"{floor.low:.3g} to {floor.high:.3g} over {floor.splits} splits."
     )
+    if floor.powerless:
+        return told + f" Whether that is more than chance cannot be told: {floor.powerless}."
     if pd.notna(floor.p):
         beyond = "more than" if floor.p <= _LEVEL else "not more than"
+        side = {"low": "below", "high": "above", "one": "nearer to 1 than"}
+        limit = f"95 % {side[contents.axes.disparity_best]} {floor.null_high:.3g}"
         told += (
             f" That is {beyond} chance gives: with group labels dealt at random it is "
-            f"{floor.null_mean:.3g} (95 % below {floor.null_high:.3g}; p = {number(floor.p)})."
+            f"{floor.null_mean:.3g} ({limit}; p = {number(floor.p)})."
         )
     return told
 
@@ -138,7 +142,7 @@ def noise(contents: Contents, /) -> Cells:
         "sd over seeds",
         "sd over splits",
         "lowest to highest",
-        "by chance (95 % below)",
+        "by chance (95 % better than)",
         "p",
         "would have missed below",
     )
