@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,12 @@ from fairbench.analyze.intervals import Interval
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
     from fairbench.analyze.axes import Best
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.plugins import Component
     from fairbench.protocol import Split
-    from fairbench.store import RunFolder
 
-__all__ = ["DRAWS", "overlap", "population_interval", "resampled", "tested"]
+__all__ = ["DRAWS", "population_interval", "resampled"]
 
 DRAWS = 200
 """Bootstrap samples: they estimate a variance, not a tail."""
@@ -33,44 +29,6 @@ TOGETHER = 0.25
 
 FEWEST_DRAWS = 50
 """Usable samples below which there is no interval."""
-
-
-def overlap(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
-    """Mean share of training rows (or clusters) that two splits have in common; 0 for one split.
-
-    For sets a and b it is |a ∩ b| / √(|a| |b|): the correlation of two means over them.
-    """
-    sets = [set((s.train if clusters is None else np.unique(clusters[s.train])).tolist())
-            for s in splits]  # fmt: skip
-    shares = [len(a & b) / np.sqrt(len(a) * len(b)) for a, b in combinations(sets, 2)]
-    return float(np.mean(shares)) if shares else 0.0
-
-
-def tested(
-    folder: RunFolder, points: pd.DataFrame, column: int, /
-) -> dict[tuple[int, int], FloatArray]:
-    """Test predictions (n,) of target number `column` by split and seed.
-
-    Parameters
-    ----------
-    points
-        Columns dataset, method, split, seed and value, of one dataset and method.
-    """
-    wanted = {
-        (int(split), int(seed), None if np.isnan(value) else float(value))
-        for split, seed, value in points[["split", "seed", "value"]].itertuples(index=False)
-    }
-    place = (points["dataset"].iloc[0], points["method"].iloc[0])
-    found: dict[tuple[int, int], FloatArray] = {}
-    for chunk in folder.chunks():
-        if (chunk.trials[0].dataset, chunk.trials[0].method) != place:
-            continue
-        chosen = [k for k, t in enumerate(chunk.trials) if (t.split, t.seed, t.value) in wanted]
-        if chosen:
-            predictions = chunk.prediction("test")[chosen, :, column]
-            for k, prediction in zip(chosen, predictions, strict=True):
-                found[chunk.trials[k].split, chunk.trials[k].seed] = prediction
-    return found
 
 
 def resampled(
@@ -135,7 +93,7 @@ def population_interval(
     draws : (B, J)
         From `resampled`.
     shared
-        From `overlap`.
+        Part of its training rows that a split shares with another: `Overlap.mean_training`.
     seed_variance
         What seeds contribute to the variance of one entry of `differences`; NaN, with one seed
         per split, counts as nothing, which is cautious.

@@ -19,7 +19,7 @@ from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.group_evidence import group_tables
 from fairbench.analyze.held_out import held_out, points_deployed
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
-from fairbench.analyze.intervals import split_ratio
+from fairbench.analyze.intervals import Correction
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
     CHOSEN,
@@ -29,11 +29,13 @@ from fairbench.analyze.matched import (
     measured_among,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.permutation import row_values
 from fairbench.analyze.primary import Primary, declared_in
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.skill import baseline_skill
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts, with_chance
 
 if TYPE_CHECKING:
@@ -69,12 +71,25 @@ class Run(Tables):
         return str(self.manifest["baseline"] or "")
 
     @cached_property
+    def overlaps(self) -> dict[str, Overlap]:
+        """What the splits of each dataset share: see `fairbench.analyze.Overlap`."""
+        return {name: split_overlap(rows.splits) for name, rows in self._rows.items()}
+
+    @property
     def ratios(self) -> dict[str, float]:
-        """Test rows over training rows by dataset, mean over splits; in clusters where it has them.
+        """`Overlap.ratio` by dataset.
 
         The part of the variance of a mean over splits that no number of splits takes away.
         """
-        return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
+        return {name: overlap.ratio for name, overlap in self.overlaps.items()}
+
+    @property
+    def corrections(self) -> dict[str, Correction]:
+        """What tests over splits need of each dataset's `overlaps`."""
+        return {
+            name: Correction(overlap.ratio, overlap.df, overlap.distinct)
+            for name, overlap in self.overlaps.items()
+        }
 
     @cached_property
     def primary(self) -> Primary:
@@ -126,7 +141,7 @@ class Run(Tables):
             self._fronts_of(axes),
             axes,
             self.baseline,
-            self.ratios,
+            self.corrections,
             primary=self.primary,
             tolerance=tolerance,
             groups=self._groups,
@@ -202,9 +217,9 @@ class Run(Tables):
         measured = points_by_metric(self._metrics, self.selection, several)
         pairs = paired(measured_among(chosen, measured, self.baseline, by=by), by=by)
         room = stated.disparity_margin
-        compared = compare(pairs, self.ratios, margin=margin, disparity_margin=room, by=by)
+        compared = compare(pairs, self.corrections, margin=margin, disparity_margin=room, by=by)
         compared = compared.assign(margin=margin, disparity_margin=room)
-        changes = group_changes(points, self._groups, self.baseline, self.ratios)
+        changes = group_changes(points, self._groups, self.baseline, self.corrections)
         compared = compared.merge(changes, on=METHOD, how="left")
         covered = {a.disparity for a in several if stated.covers(a, margin)}
         views = zip(compared["target"], compared["protected"], strict=True)
@@ -238,7 +253,7 @@ class Run(Tables):
             {name: list(facts["targets"]) for name, facts in self.manifest["datasets"].items()},
             axes,
             self._component(axes.error),
-            self.ratios,
+            self.corrections,
         )
 
     @once
@@ -341,6 +356,8 @@ class Run(Tables):
         """
         findings = [Finding(**finding) for finding in self.manifest.get("audits", [])]
         for name in self.manifest["datasets"]:
+            aim = self.manifest["protocol"].get("test_share")
+            findings += audit_splits(name, self._rows[name], aim)
             findings += audit_rows(name, self._rows[name])
         findings += audit_trials(self._trials)
         columns = ["dataset", "check", "level", "text"]

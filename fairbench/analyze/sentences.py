@@ -33,7 +33,7 @@ def sentence(facts: Mapping[str, Any], axes: Axes, baseline: str, /) -> str:
 def _told(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     method, splits, verdict = facts["method"], facts["splits"], facts["verdict"]
     if verdict == "no verdict":
-        return f"{method}: no verdict, only {splits} split(s) with {baseline}."
+        return f"{method}: no verdict, only {facts['distinct']} different split(s) with {baseline}."
     disparity = _change(facts, "", "base_disparity", axes.disparity, axes.disparity_best)
     error = _change(facts, "error_", "base_error", axes.error, axes.error_best)
     if verdict == "described only":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from fairbench.analyze.axes import Axes
+    from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray
 
 __all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance"]
@@ -35,7 +36,7 @@ def judge(
     fronts: pd.DataFrame,
     axes: Axes,
     baseline: str,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
     *,
     primary: Primary | None = None,
@@ -53,8 +54,8 @@ def judge(
         The fronts table for `axes`, of one run or of several put together.
     baseline
         The method that the others are judged against.
-    ratios
-        What correlated splits add to the variance of a mean over them, by dataset.
+    corrections
+        What the splits of each dataset have in common.
     primary
         The declared analysis, with its margins; without one every row counts as primary.
     tolerance
@@ -70,10 +71,10 @@ def judge(
     margin = stated.margin if tolerance is None else tolerance
     points = matched_points(fronts, axes, baseline, tolerance=margin)
     room = stated.disparity_margin
-    compared = compare(paired(points), ratios, margin=margin, disparity_margin=room)
+    compared = compare(paired(points), corrections, margin=margin, disparity_margin=room)
     compared = compared.assign(margin=margin, disparity_margin=room)
     if groups is not None:
-        changes = group_changes(points, groups, baseline, ratios)
+        changes = group_changes(points, groups, baseline, corrections)
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
         compared = with_chance(compared, chance)
@@ -176,17 +177,13 @@ def detectable(table: pd.DataFrame, /) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {
         name: [] for name in ("detectable", "detectable_low", "detectable_high")
     }
-    columns = ("deviation", "splits", "correction", "comparisons")
+    columns = ("deviation", "splits", "correction", "df", "comparisons")
     for row in zip(*(table[name] for name in columns), strict=True):
-        deviation, splits, correction, comparisons = map(float, row)
+        deviation, splits, ratio, df, comparisons = map(float, row)
         size = smallest_detectable(
-            deviation,
-            int(splits),
-            correction,
-            comparisons=int(comparisons),
-            estimated=int(splits) - 1,
+            deviation, int(splits), ratio, df=df, comparisons=int(comparisons), estimated=True
         )
-        low, high = deviation_limits(int(splits) - 1) if splits > 1 else (np.nan, np.nan)
+        low, high = deviation_limits(df) if df > 0 else (np.nan, np.nan)
         for name, value in zip(found, (size, size * low, size * high), strict=True):
             found[name].append(value)
     return found

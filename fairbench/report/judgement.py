@@ -73,8 +73,8 @@ def judgement(
         Label of the baseline, by label of the dataset.
     """
     names = axes.error, axes.disparity
-    found = renamed([_ratios(run) for run in runs])
-    ratios = dict(zip(found["dataset"], found["ratio"], strict=True))
+    found = renamed([_corrections(run) for run in runs])
+    corrections = dict(zip(found["dataset"], found["correction"], strict=True))
     views = renamed([_views(run) for run in runs])
     primary = runs[0].primary.seen_as(
         {name: (target, attribute) for name, target, attribute in views.to_numpy().tolist()}
@@ -88,7 +88,7 @@ def judgement(
             fronts[fronts["dataset"].isin(own)],
             axes,
             baseline,
-            ratios,
+            corrections,
             primary=primary,
             tolerance=tolerance,
             groups=groups,
@@ -137,5 +137,6 @@ def _boxes(run: Run, axes: Axes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _ratios(run: Run) -> pd.DataFrame:
-    return pd.DataFrame(list(run.ratios.items()), columns=["dataset", "ratio"])
+def _corrections(run: Run) -> pd.DataFrame:
+    rows = list(run.corrections.items())
+    return pd.DataFrame(rows, columns=["dataset", "correction"])

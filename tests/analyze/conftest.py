@@ -110,7 +110,9 @@ def make_run(tmp_path):
                     dataset: {
                         "file": "toy",
                         "targets": ["y"],
-                        "protected": [{"name": "sex", "kind": "binary", "labels": ["f", "m"]}],
+                        "protected": [
+                            {"name": "sex", "kind": "binary", "labels": ["f", "m"], "small": []}
+                        ],
                         "cluster": "" if clusters is None else "person",
                         "rows": rows,
                     }
