@@ -82,6 +82,7 @@ from fairbench.analyze.permutation import (
     permuted,
     smallest_p,
 )
+from fairbench.analyze.population import population_interval
 from fairbench.analyze.primary import (
     DISPARITY_MARGIN,
     MARGIN,
@@ -187,6 +188,7 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
+    "population_interval",
     "posterior",
     "ranking",
     "relative_table",

@@ -31,6 +31,7 @@ from fairbench.analyze.matched import (
 from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.permutation import row_values
+from fairbench.analyze.population import population_table
 from fairbench.analyze.primary import Primary, declared_in
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
@@ -146,6 +147,7 @@ class Run(Tables):
             tolerance=tolerance,
             groups=self._groups,
             chance=self.noise(error, disparity),
+            population=self.population(error, disparity) if tolerance is None else None,
             on_test=self._on_test,
             others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
         )
@@ -305,6 +307,33 @@ class Run(Tables):
     @cached_property
     def _held(self) -> dict[Axes, Deployed]:
         return {}
+
+    @once
+    def population(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+    ) -> pd.DataFrame:
+        """Differences to the baseline in the population: see `population_table`.
+
+        For the views of the primary analysis; without rows under selection on test rows.
+        """
+        axes = self.axes(error, disparity)
+        views = {(name, *view) for name, view in self.primary.views.items()}
+        deployed = {
+            key: held
+            for key, held in self._deployed(error, disparity).items()
+            if key[:3] in views and not self._on_test
+        }
+        return population_table(
+            deployed,
+            self._rows,
+            self._component(axes.disparity),
+            axes.disparity_best,
+            self.baseline,
+            self.overlaps,
+            self.manifest["study"]["entropy"],
+        )
 
     def boxes(
         self, error: str | None = None, disparity: str | None = None

@@ -28,7 +28,16 @@ __all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance"]
 _ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p")
 """Tests of every comparison, each kind adjusted by itself."""
 
-_UNKNOWN = ("chance_p", "gain_p", "worst_group", "worst_change", "worst_p")
+_UNKNOWN = (
+    "chance_p",
+    "gain_p",
+    "worst_group",
+    "worst_change",
+    "worst_p",
+    "population_low",
+    "population_high",
+    "population_p",
+)
 """What other tables say of a comparison; where they are silent, no rule rests on it."""
 
 
@@ -43,6 +52,7 @@ def judge(
     tolerance: float | None = None,
     groups: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
+    population: pd.DataFrame | None = None,
     on_test: Collection[str] = (),
     others: FloatArray | None = None,
 ) -> pd.DataFrame:
@@ -64,6 +74,8 @@ def judge(
         The groups table, to tell whether anybody gains.
     chance
         From `Run.noise`: whether the baseline's disparity is more than chance gives.
+    population
+        From `Run.population`: what holds beyond these rows.
     on_test, others
         See `verdicts`.
     """
@@ -78,6 +90,8 @@ def judge(
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
         compared = with_chance(compared, chance)
+    if population is not None:
+        compared = compared.merge(population, on=METHOD, how="left", validate="one_to_one")
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 

@@ -80,6 +80,10 @@ def judgement(
         {name: (target, attribute) for name, target, attribute in views.to_numpy().tolist()}
     )
     noise = renamed([run.noise(*names) for run in runs])
+    population = None
+    if tolerance is None:  # it is about the points of the declared margin
+        population = renamed([run.population(*names) for run in runs])
+        population = population.drop_duplicates(["dataset", "target", "protected", "method"])
     groups = renamed([run.groups() for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
     other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
@@ -92,6 +96,7 @@ def judgement(
             primary=primary,
             tolerance=tolerance,
             groups=groups,
+            population=population,
             chance=noise.drop_duplicates(["dataset", "target", "protected"]),
             on_test=list(on_test),
             others=other.to_numpy(),
