@@ -35,6 +35,7 @@ from fairbench.analyze.debiased import between_groups, debiased_table
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
+from fairbench.analyze.foresight import hopeless
 from fairbench.analyze.group_evidence import EVIDENCE, group_tables
 from fairbench.analyze.group_values import (
     GroupValues,
@@ -82,6 +83,8 @@ from fairbench.analyze.permutation import (
     permuted,
     smallest_p,
 )
+from fairbench.analyze.pilot import Pilot, pilots
+from fairbench.analyze.planning import Design, Spread, designs
 from fairbench.analyze.population import population_interval
 from fairbench.analyze.primary import (
     DISPARITY_MARGIN,
@@ -136,15 +139,18 @@ __all__ = [
     "Box",
     "Chance",
     "Correction",
+    "Design",
     "Finding",
     "GroupValues",
     "HeldOut",
     "Interval",
     "Overlap",
+    "Pilot",
     "Primary",
     "Ranking",
     "Rule",
     "Run",
+    "Spread",
     "arbitrariness_table",
     "as_loss",
     "attainment_difference",
@@ -165,6 +171,7 @@ __all__ = [
     "corrected_interval",
     "debiased_table",
     "deployed",
+    "designs",
     "difference",
     "disagreements",
     "fronts_table",
@@ -174,6 +181,7 @@ __all__ = [
     "groups_table",
     "held_out",
     "holm",
+    "hopeless",
     "hypervolume",
     "in_words",
     "indicators",
@@ -188,6 +196,7 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
+    "pilots",
     "population_interval",
     "posterior",
     "ranking",

@@ -179,20 +179,27 @@ def _measured(residual: FloatArray, groups: IntArray) -> FloatArray:
     return np.column_stack([np.sqrt(square.mean(axis=1)), np.abs(first - second), first, second])
 
 
-def judge_each(fronts: pd.DataFrame, groups: pd.DataFrame | None = None, /) -> pd.DataFrame:
-    """Every simulated study judged as a run of its own would be: one row of `compare` each.
+def judge_each(
+    fronts: pd.DataFrame,
+    groups: pd.DataFrame | None = None,
+    /,
+    *,
+    baseline: str = "baseline",
+    correction: Correction = CORRECTION,
+) -> pd.DataFrame:
+    """Every study and method judged as if it were alone: one row of `compare` each.
 
     With one comparison per study, Holm's adjustment leaves p as it is. Without `groups` nobody
     is asked who gains.
     """
-    corrections = dict.fromkeys(fronts["dataset"], CORRECTION)
-    points = matched_points(fronts, AXES, "baseline")
+    corrections = dict.fromkeys(fronts["dataset"], correction)
+    points = matched_points(fronts, AXES, baseline)
     table = compare(paired(points), corrections)
     adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
     table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
     table = table.assign(gain_p=np.nan, worst_p=np.nan)
     if groups is not None:
-        changes = group_changes(points, groups, "baseline", corrections)
+        changes = group_changes(points, groups, baseline, corrections)
         table = table.drop(columns=["gain_p", "worst_p"]).merge(changes, on=METHOD)
     table = table.assign(**detectable(table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
