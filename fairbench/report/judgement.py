@@ -81,6 +81,7 @@ def judgement(
     )
     noise = renamed([run.noise(*names) for run in runs])
     groups = renamed([run.groups() for run in runs])
+    debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
     other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
     judged = [
@@ -93,6 +94,7 @@ def judgement(
             tolerance=tolerance,
             groups=groups,
             chance=noise.drop_duplicates(["dataset", "target", "protected"]),
+            debiased=debiased.drop_duplicates(["dataset", "target", "protected", "method"]),
             on_test=list(on_test),
             others=other.to_numpy(),
         )
