@@ -22,9 +22,9 @@ from fairbench.analyze.axes import (
 )
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
-    Ranking,
+    Across,
+    across_datasets,
     holm,
-    ranking,
     wilcoxon,
 )
 from fairbench.analyze.contrasts import (
@@ -125,6 +125,7 @@ __all__ = [
     "LEVELS",
     "MARGIN",
     "RULES",
+    "Across",
     "Axes",
     "Best",
     "Box",
@@ -134,9 +135,9 @@ __all__ = [
     "HeldOut",
     "Interval",
     "Primary",
-    "Ranking",
     "Rule",
     "Run",
+    "across_datasets",
     "arbitrariness_table",
     "as_loss",
     "attainment_difference",
@@ -180,7 +181,6 @@ __all__ = [
     "paired",
     "permuted",
     "posterior",
-    "ranking",
     "relative_table",
     "scaled_interval",
     "seen_elsewhere",

@@ -148,6 +148,15 @@ class Matched(Tables):
     def _held(self) -> dict[tuple[Axes, float | None], Deployed]:
         return {}
 
+    def scales(self) -> pd.DataFrame:
+        """Standard deviation ``sd`` of every target over all rows: dataset, target, sd."""
+        rows = [
+            (dataset, target, float(self._rows[dataset].targets[:, number].std()))
+            for dataset, facts in self.manifest["datasets"].items()
+            for number, target in enumerate(facts["targets"])
+        ]
+        return pd.DataFrame(rows, columns=["dataset", "target", "sd"])
+
     @cached_property
     def _rows(self) -> dict[str, Rows]:
         return {name: self._folder.rows(name) for name in self.manifest["datasets"]}
