@@ -22,9 +22,9 @@ from fairbench.analyze.axes import (
 )
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
-    Ranking,
+    Across,
+    across_datasets,
     holm,
-    ranking,
     wilcoxon,
 )
 from fairbench.analyze.contrasts import (
@@ -134,6 +134,7 @@ __all__ = [
     "LEVELS",
     "MARGIN",
     "RULES",
+    "Across",
     "Axes",
     "Best",
     "Box",
@@ -147,10 +148,10 @@ __all__ = [
     "Overlap",
     "Pilot",
     "Primary",
-    "Ranking",
     "Rule",
     "Run",
     "Spread",
+    "across_datasets",
     "arbitrariness_table",
     "as_loss",
     "attainment_difference",
@@ -199,7 +200,6 @@ __all__ = [
     "pilots",
     "population_interval",
     "posterior",
-    "ranking",
     "relative_table",
     "scaled_interval",
     "seen_elsewhere",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fairbench.analyze.primary import DISPARITY_MARGIN, MARGIN
 
 __all__ = [
@@ -59,7 +61,17 @@ def _shown(p: float) -> bool:
 
 
 def _lower(facts: Facts) -> bool:
-    return _shown(facts["adjusted_p"]) and facts["difference"] < 0
+    return _shown(facts["adjusted_p"]) and facts["difference"] < 0 and _holds_debiased(facts, -1)
+
+
+def _higher(facts: Facts) -> bool:
+    return _shown(facts["adjusted_p"]) and facts["difference"] > 0 and _holds_debiased(facts, 1)
+
+
+def _holds_debiased(facts: Facts, sign: int) -> bool:
+    """Whether the de-biased variance between groups moves the same way, where it must."""
+    p = facts["adjusted_debiased_p"]
+    return bool(np.isnan(p)) or (_shown(p) and facts["debiased_difference"] * sign > 0)
 
 
 def _levelled_down(facts: Facts) -> bool:
@@ -94,7 +106,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fairer",
-        f"the disparity is lower (Holm-adjusted p at most {LEVEL}), the error of some group is "
+        f"the disparity is lower (Holm-adjusted p at most {LEVEL}; with more than two groups or "
+        "small ones, the de-biased variance between groups as well), the error of some group is "
         f"lower and that of the worst-off group is not shown to be higher (one-sided, p at most "
         f"{LEVEL})",
         lambda facts: _lower(facts) and not _levelled_down(facts),
@@ -114,8 +127,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "less fair",
-        f"the disparity is higher (Holm-adjusted p at most {LEVEL})",
-        lambda facts: _shown(facts["adjusted_p"]) and facts["difference"] > 0,
+        f"the disparity is higher (Holm-adjusted p at most {LEVEL}; de-biased as well, as above)",
+        _higher,
     ),
     Rule("not distinguishable", "otherwise", lambda facts: True),
 )

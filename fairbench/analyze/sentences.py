@@ -119,6 +119,12 @@ def _why(facts: Mapping[str, Any], verdict: str, axes: Axes) -> str:
         return " No group's error is shown to fall."
     if verdict != "not distinguishable":
         return ""
+    if facts["adjusted_p"] <= LEVEL:
+        return (
+            " Without what chance adds to it the variance between groups is not shown to differ "
+            f"(p = {facts['adjusted_debiased_p']:.2g}): the largest minus the smallest group also "
+            "changes where errors change for everyone."
+        )
     if facts["p"] <= LEVEL:
         return " The interval excludes zero, but not after allowing for all comparisons made."
     return f" {missed(facts, axes)}"

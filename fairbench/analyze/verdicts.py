@@ -23,20 +23,15 @@ if TYPE_CHECKING:
     from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray
 
-__all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance"]
+__all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance", "with_debiased"]
 
-_ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p")
+_ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p")
 """Tests of every comparison, each kind adjusted by itself."""
 
 _UNKNOWN = (
-    "chance_p",
-    "gain_p",
-    "worst_group",
-    "worst_change",
-    "worst_p",
-    "population_low",
-    "population_high",
-    "population_p",
+    *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
+    *("population_low", "population_high", "population_p"),
+    *("debiased_difference", "debiased_p"),
 )
 """What other tables say of a comparison; where they are silent, no rule rests on it."""
 
@@ -53,6 +48,7 @@ def judge(
     groups: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
     population: pd.DataFrame | None = None,
+    debiased: pd.DataFrame | None = None,
     on_test: Collection[str] = (),
     others: FloatArray | None = None,
 ) -> pd.DataFrame:
@@ -76,6 +72,8 @@ def judge(
         From `Run.noise`: whether the baseline's disparity is more than chance gives.
     population
         From `Run.population`: what holds beyond these rows.
+    debiased
+        From `Run.debiased`: whether the variance between groups differs without what chance adds.
     on_test, others
         See `verdicts`.
     """
@@ -92,6 +90,8 @@ def judge(
         compared = with_chance(compared, chance)
     if population is not None:
         compared = compared.merge(population, on=METHOD, how="left", validate="one_to_one")
+    if debiased is not None:
+        compared = with_debiased(compared, debiased)
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 
@@ -154,6 +154,13 @@ def verdicts(
     return table.assign(**{name: [facts[name] for facts in rows] for name in ends}).drop(
         columns="on_test"
     )
+
+
+def with_debiased(compared: pd.DataFrame, debiased: pd.DataFrame, /) -> pd.DataFrame:
+    """`compared` with debiased_difference and debiased_p from `debiased_table`, where needed."""
+    known = debiased.loc[debiased["needed"].astype(bool), [*METHOD, "difference", "p"]]
+    known = known.rename(columns={"difference": "debiased_difference", "p": "debiased_p"})
+    return compared.merge(known, on=METHOD, how="left", validate="one_to_one")
 
 
 def with_chance(compared: pd.DataFrame, chance: pd.DataFrame, /) -> pd.DataFrame:

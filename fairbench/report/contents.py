@@ -11,9 +11,10 @@ import pandas as pd
 
 from fairbench.analyze import EDITION, Axes
 from fairbench.errors import StudyError, near
+from fairbench.report.across import Comparison, compared_across
+from fairbench.report.by_group import GroupEvidence, group_evidence
 from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
-from fairbench.report.ranks import Ranks, ranks
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -68,8 +69,10 @@ class Contents:
         See `averaged_fronts`.
     judgement
         Verdicts and what they rest on.
-    ranks
-        The methods ranked across datasets.
+    by_group
+        Intervals by group, evidence by pair of groups, and how arbitrary predictions are.
+    across
+        The methods compared with the baseline over datasets.
     remarks
         Problems and notes of every run.
     """
@@ -87,7 +90,8 @@ class Contents:
     summary: pd.DataFrame
     failures: pd.DataFrame
     judgement: Judgement
-    ranks: Ranks
+    by_group: GroupEvidence
+    across: Comparison
     remarks: tuple[str, ...]
 
     @property
@@ -122,15 +126,21 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     fronts = names.table([run.fronts(axes.error, axes.disparity) for run in runs])
     baselines = {sheet.label: sheet.baseline for sheet in sheets.values()}
     judged = judgement(runs, names.table, fronts, axes, baselines, view.tolerance)
+    margin = runs[0].primary.margin if view.tolerance is None else view.tolerance
+    metrics = {
+        component.name: cast("MetricDescription", component.description)
+        for run in runs
+        for component in run.components
+    }
+    scales = names.table([run.scales() for run in runs])
+    spread = dict(
+        zip(zip(scales["dataset"], scales["target"], strict=True), scales["sd"], strict=True)
+    )
     return Contents(
         runs=tuple(runs),
         axes=axes,
-        tolerance=runs[0].primary.margin if view.tolerance is None else view.tolerance,
-        metrics={
-            component.name: cast("MetricDescription", component.description)
-            for run in runs
-            for component in run.components
-        },
+        tolerance=margin,
+        metrics=metrics,
         sheets=tuple(sheets.values()),
         trials=names.table([run.trials() for run in runs]),
         measured=names.table([run.metrics() for run in runs]),
@@ -140,7 +150,10 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         summary=names.table([run.summary(axes.error, axes.disparity) for run in runs]),
         failures=names.table([run.failures() for run in runs]),
         judgement=judged,
-        ranks=ranks(tuple(sheets.values()), judged),
+        by_group=group_evidence(runs, names.table, axes, view.tolerance),
+        across=compared_across(
+            tuple(sheets.values()), judged, spread, metrics[axes.disparity].unit, margin
+        ),
         remarks=tuple(
             dict.fromkeys(
                 remark

@@ -85,6 +85,7 @@ def judgement(
         population = renamed([run.population(*names) for run in runs])
         population = population.drop_duplicates(["dataset", "target", "protected", "method"])
     groups = renamed([run.groups() for run in runs])
+    debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
     other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
     judged = [
@@ -98,6 +99,7 @@ def judgement(
             groups=groups,
             population=population,
             chance=noise.drop_duplicates(["dataset", "target", "protected"]),
+            debiased=debiased.drop_duplicates(["dataset", "target", "protected", "method"]),
             on_test=list(on_test),
             others=other.to_numpy(),
         )

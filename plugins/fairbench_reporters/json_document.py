@@ -43,10 +43,14 @@ def document(contents: Contents, /) -> dict[str, Any]:
         ],
         "verdicts": _records(judged.verdicts),
         "disagreements": _records(judged.disagreements),
-        "ranking": _ranking(contents),
+        "across_datasets": _across(contents),
         "noise": _records(judged.noise),
         "baseline_skill": _records(judged.skill),
         "audits": _records(judged.audits),
+        "group_intervals": _records(contents.by_group.intervals),
+        "group_pairs": _records(contents.by_group.pairs),
+        "debiased": _records(contents.by_group.debiased),
+        "arbitrariness": _records(contents.by_group.arbitrariness),
         "quality": _records(judged.quality),
         "boxes": _records(judged.boxes),
         "summary": _records(contents.summary),
@@ -69,17 +73,16 @@ def _primary(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _ranking(contents: Contents) -> dict[str, Any] | None:
-    found = contents.ranks.ranking
-    if found is None:
+def _across(contents: Contents) -> dict[str, Any] | None:
+    found = contents.across
+    if not found.methods:
         return None
-    pairs = zip(found.methods, found.ranks, strict=True)
     return {
         "metric": contents.axes.disparity,
-        "datasets": list(contents.ranks.losses.index),
-        "methods": [{"method": method, "mean_rank": rank} for method, rank in pairs],
-        "p": found.p,
-        "critical_difference": found.critical_difference,
+        "unit": found.unit,
+        "margin": found.margin,
+        "datasets": list(found.changes.index),
+        "methods": [asdict(one) for one in found.methods],
     }
 
 

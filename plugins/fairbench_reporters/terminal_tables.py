@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged, _ranked
+from fairbench_reporters import _across, _cells, _judged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,9 +45,9 @@ class Terminal(Reporter):
         contents = gather(runs, view)
         for sheet in contents.sheets:
             _sheet(console, contents, sheet)
-        if (ranked := _ranked.table(contents)).rows:
-            _say(console, _ranked.sentence(contents))
-            _table(console, "ranking across datasets", ranked)
+        if (across := _across.table(contents)).rows:
+            _say(console, _across.sentence(contents))
+            _table(console, "methods over datasets", across)
         _troubles(console, contents)
         _table(console, "costs", _cells.costs(contents))
         for run in contents.runs:

@@ -112,3 +112,29 @@ def test_of_a_run(make_run, metrics):
     compares_no_means = Run(make_run(name="other", metrics=("err", "gap")).path)
     assert compares_no_means.debiased().empty
     assert compares_no_means.group_pairs().empty
+
+
+def test_verdicts_of_many_groups_need_it(make_run, metrics):
+    """Eight groups: what is removed is found by both, through files and metrics."""
+
+    def predict(trial, y, groups, rng):
+        level = np.arange(8)[groups][:, None] * (0.5 if trial.method == "base" else 0.1)
+        return y + level + rng.normal(size=y.shape)
+
+    run = Run(
+        make_run(
+            methods={"base": (None,), "tuned": (None,)},
+            splits=6,
+            rows=600,
+            groups=8,
+            predict=predict,
+            metrics=("rmse", "residual-gap"),
+        ).path
+    )
+    found = run.verdicts("rmse", "residual-gap").iloc[0]
+    table = run.debiased("rmse", "residual-gap").iloc[0]
+    assert table["needed"]
+    assert found["debiased_difference"] == table["difference"] < 0
+    assert found["debiased_p"] == table["p"]
+    assert found["adjusted_debiased_p"] <= 0.05
+    assert found["verdict"] == "fairer"

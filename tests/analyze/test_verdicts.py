@@ -102,6 +102,26 @@ def test_the_first_rule_that_holds_decides():
             assert verdict({**facts, **change})["verdict"].item() == expected
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_with_many_groups_the_debiased_variance_must_move_as_well(sign):
+    plain = row(difference=0.2 * sign, low=0.2 * sign - 0.1, high=0.2 * sign + 0.1)
+    claim = "fairer" if sign < 0 else "less fair"
+    assert verdict(plain)["verdict"].item() == claim
+    confirmed = verdict({**plain, "debiased_difference": 0.1 * sign, "debiased_p": 0.01})
+    assert confirmed["verdict"].item() == claim
+    for change, p in ((0.1 * sign, 0.2), (-0.1 * sign, 0.01)):
+        found = verdict({**plain, "debiased_difference": change, "debiased_p": p}).iloc[0]
+        assert found["verdict"] == "not distinguishable"
+        assert "Without what chance adds" in found["sentence"]
+    # And the p-values of all comparisons are adjusted together.
+    several = [
+        {**plain, "method": m, "debiased_difference": 0.1 * sign, "debiased_p": 0.02} for m in "ab"
+    ]
+    kept = verdict(*several)
+    assert kept["adjusted_debiased_p"].tolist() == [0.04, 0.04]
+    assert verdict(*several, {**several[0], "method": "c"})["verdict"].eq(claim).sum() == 0
+
+
 def test_what_is_selected_on_test_is_described_only():
     for facts in CASES.values():
         found = verdict(facts, on_test=["d"]).iloc[0]
