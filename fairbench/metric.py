@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from fairbench.errors import FairbenchError
@@ -10,7 +11,10 @@ from fairbench.neighbours import Neighbours
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, Protected
 
-__all__ = ["Metric", "Neighbours", "Undefined"]
+__all__ = ["ComparesMeans", "Metric", "Neighbours", "RowValues", "Undefined"]
+
+RowValues = Callable[["FloatArray", "FloatArray", "Protected"], "FloatArray"]
+"""From predictions (S, n), targets (n,) and the attribute to one value per trial and row (S, n)."""
 
 
 class Metric(Protocol):
@@ -34,6 +38,26 @@ class Metric(Protocol):
         Undefined
             Where no trial has a value on these rows, with the reason. Where some have, the
             others are NaN; the core asks for the reason by calling with one of these alone.
+        """
+        ...
+
+
+class ComparesMeans(Metric, Protocol):
+    """A metric of how one mean differs between groups, which offers what it takes the mean of.
+
+    With `by_row` the analysis knows how precise each group's value is: it tests the disparity
+    without assuming that groups are equally spread, gives intervals by group, and takes off what
+    a disparity owes to small groups. A metric without it is tested by dealing labels alone.
+    """
+
+    def by_row(
+        self, prediction: FloatArray, target: FloatArray, protected: Protected, /
+    ) -> FloatArray:
+        """Row values (S, n), in the metric's unit, of predictions (S, n) and targets (n,).
+
+        Their mean over the rows of a group is what the metric says of that group (its MAE, say)
+        and their deviations from it say to first order how each row moves it: for a smooth
+        function of means, such as RMSE, that value plus the influence of each row.
         """
         ...
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairbench._version import __version__
 from fairbench.plugins import Code, analysis_code, code_of, code_of_class, core_code
+from fairbench.study import primary_views
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
@@ -76,6 +77,16 @@ def describe(
         },
         "baseline": _baseline(plan),
         "axes": {"error": study.error, "disparity": study.disparity},
+        "primary": {
+            "error": study.error,
+            "disparity": study.disparity,
+            "margin": study.primary.margin,
+            "disparity_margin": study.primary.disparity_margin,
+            "views": {
+                name: list(view)
+                for name, view in primary_views(study.primary, plan.datasets).items()
+            },
+        },
         "metrics": [component.name for component in plan.metrics],
         "machine": machine(),
         "problems": [str(problem) for problem in registry.problems],

@@ -27,6 +27,7 @@ __all__ = ["Session"]
 
 HELD_OUT: tuple[Part, ...] = ("validation", "test")
 
+
 WRITE_EVERY = 5.0
 """Seconds between two writings of the manifest while chunks come in."""
 
@@ -58,17 +59,22 @@ class Session:
         done: Mapping[str, Cost],
         waiting: Sequence[Chunk],
     ) -> None:
-        self.folder, self.description = folder, dict(description)
+        from fairbench.analyze import EDITION
+
+        self.folder, self.description = folder, {**description, "rules": EDITION}
         self._all = {chunk.key: chunk for chunk in chunks}
         self.due = sum(len(chunk.trials) for chunk in waiting)
         self._done = {key: cost for key, cost in done.items() if key in self._all}
         self._failed: set[str] = set()
         self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         self._before: Mapping[str, Any] = {}
+        self._remarks: list[str] = []
         if (folder.path / "manifest.json").exists():
             self._before = folder.read_manifest()
             self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
             self.description["machine"] = self._before["machine"]
+            self._remarks += self._before.get("remarks", [])
+            self._remarks += self._declared_anew(self._before)
         self._audits: list[dict[str, Any]] | None = self._before.get("audits")
         self._sittings = Sittings(self._before.get("sittings", ()), self.trials_done)
         self._since = time.monotonic()
@@ -102,6 +108,20 @@ class Session:
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
                 for number, split in enumerate(splits):
                     self._units[name, number] = Fold(data, split).target_scale()
+
+    def remark(self, remarks: Sequence[str], /) -> None:
+        """Add remarks on this run as a whole to the notes of its manifest, each once."""
+        self._remarks += [remark for remark in remarks if remark not in self._remarks]
+        self.write()
+
+    def _declared_anew(self, before: Mapping[str, Any]) -> list[str]:
+        """What to say of a primary analysis that was exchanged after training had begun."""
+        if before.get("primary") in (None, self.description["primary"]):
+            return []
+        was = json.dumps(before["primary"], ensure_ascii=False)
+        trained = f"{before['progress']['trials_done']} of {self.trials} trials"
+        told = f"the primary analysis was declared anew after {trained} had been trained"
+        return [f"{told}; it was {was}"]
 
     def audit(self, resolved: Plan) -> None:
         """Look for what only the features can tell, once per run; goes into the manifest."""
@@ -147,6 +167,7 @@ class Session:
         manifest = {
             **self.description,
             **({} if self._audits is None else {"audits": self._audits}),
+            "remarks": self._remarks,
             "notes": gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
             "command": self._before.get("command") or self._sittings.command,
             "progress": self._progress(),

@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
     attainment_difference,
@@ -21,34 +22,57 @@ from fairbench.analyze.axes import (
 )
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
-    Ranking,
+    Across,
+    across_datasets,
     holm,
-    ranking,
     wilcoxon,
+)
+from fairbench.analyze.contrasts import (
+    compare,
+    paired,
+)
+from fairbench.analyze.debiased import between_groups, debiased_table
+from fairbench.analyze.elsewhere import (
+    seen_elsewhere,
+)
+from fairbench.analyze.foresight import hopeless
+from fairbench.analyze.group_evidence import EVIDENCE, group_tables
+from fairbench.analyze.group_values import (
+    GroupValues,
+    group_values,
+)
+from fairbench.analyze.held_out import (
+    HeldOut,
+    held_out,
 )
 from fairbench.analyze.indicators import (
     INDICATORS,
+    deployed,
     hypervolume,
     indicators,
     indicators_table,
     mean_over_splits,
 )
 from fairbench.analyze.intervals import (
+    Correction,
     Interval,
     bca_interval,
+    below_zero,
     corrected_interval,
+    posterior,
+    scaled_interval,
     smallest_detectable,
 )
+from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
-    TOLERANCE,
     baseline_points,
-    compare,
     matched_points,
     measured,
-    paired,
 )
 from fairbench.analyze.noise import (
+    Chance,
     beyond_noise,
+    chance,
     noise_floor,
 )
 from fairbench.analyze.overlap import (
@@ -57,8 +81,24 @@ from fairbench.analyze.overlap import (
 )
 from fairbench.analyze.permutation import (
     permuted,
+    smallest_p,
+)
+from fairbench.analyze.pilot import Pilot, pilots
+from fairbench.analyze.planning import Design, Spread, designs
+from fairbench.analyze.population import population_interval
+from fairbench.analyze.primary import (
+    DISPARITY_MARGIN,
+    MARGIN,
+    Primary,
 )
 from fairbench.analyze.relative import relative_table
+from fairbench.analyze.rules import (
+    ACCURACY,
+    EDITION,
+    RULES,
+    Rule,
+    in_words,
+)
 from fairbench.analyze.run import (
     Run,
 )
@@ -67,6 +107,7 @@ from fairbench.analyze.selection import (
     boxes,
     optimism,
 )
+from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
     summary_table,
@@ -78,28 +119,40 @@ from fairbench.analyze.tables import (
     trials_table,
 )
 from fairbench.analyze.verdicts import (
-    RULES,
-    Rule,
     disagreements,
     judge,
     verdicts,
 )
 
 __all__ = [
+    "ACCURACY",
+    "DISPARITY_MARGIN",
+    "EDITION",
+    "EVIDENCE",
     "FEWEST_DATASETS",
     "INDICATORS",
     "LEVELS",
+    "MARGIN",
     "RULES",
-    "TOLERANCE",
+    "Across",
     "Axes",
     "Best",
     "Box",
+    "Chance",
+    "Correction",
+    "Design",
     "Finding",
+    "GroupValues",
+    "HeldOut",
     "Interval",
     "Overlap",
-    "Ranking",
+    "Pilot",
+    "Primary",
     "Rule",
     "Run",
+    "Spread",
+    "across_datasets",
+    "arbitrariness_table",
     "as_loss",
     "attainment_difference",
     "attainment_table",
@@ -108,17 +161,30 @@ __all__ = [
     "audit_splits",
     "audit_trials",
     "baseline_points",
+    "baseline_skill",
     "bca_interval",
+    "below_zero",
+    "between_groups",
     "beyond_noise",
     "boxes",
+    "chance",
     "compare",
     "corrected_interval",
+    "debiased_table",
+    "deployed",
+    "designs",
     "difference",
     "disagreements",
     "fronts_table",
+    "group_changes",
+    "group_tables",
+    "group_values",
     "groups_table",
+    "held_out",
     "holm",
+    "hopeless",
     "hypervolume",
+    "in_words",
     "indicators",
     "indicators_table",
     "judge",
@@ -131,9 +197,14 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
-    "ranking",
+    "pilots",
+    "population_interval",
+    "posterior",
     "relative_table",
+    "scaled_interval",
+    "seen_elsewhere",
     "smallest_detectable",
+    "smallest_p",
     "split_overlap",
     "summary_table",
     "surfaces",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fairbench.dataset import FloatArray
 
-__all__ = ["Axes", "Best", "as_loss", "nondominated"]
+__all__ = ["Axes", "Best", "as_loss", "from_loss", "nondominated"]
 
 Best = Literal["low", "high", "one"]
 
@@ -37,6 +37,17 @@ def as_loss(values: FloatArray, best: Best, /) -> FloatArray:
             return -values
         case "one":
             return np.abs(values - 1.0)
+
+
+def from_loss(losses: FloatArray, best: Best, /) -> FloatArray:
+    """A value of the metric that has this loss: for ``one`` that at or above 1."""
+    match best:
+        case "low":
+            return losses
+        case "high":
+            return -losses
+        case "one":
+            return 1.0 + losses
 
 
 def nondominated(points: FloatArray, /) -> NDArray[np.bool_]:

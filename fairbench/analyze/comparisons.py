@@ -1,4 +1,4 @@
-"""Tests over splits and datasets: multiplicity, ranks, critical difference."""
+"""Tests over splits and datasets: multiplicity, signed ranks, comparisons over datasets."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import numpy as np
 from scipy import stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from fairbench.dataset import FloatArray
 
-__all__ = ["FEWEST_DATASETS", "Ranking", "holm", "ranking", "wilcoxon"]
+__all__ = ["FEWEST_DATASETS", "Across", "across_datasets", "holm", "wilcoxon"]
 
 FEWEST_DATASETS = 5
-"""Datasets that a Friedman test needs: below it the ranks say next to nothing."""
+"""Datasets that a comparison over datasets needs: below it their spread is not known."""
 
 
 def holm(p: FloatArray, /) -> FloatArray:
@@ -73,59 +71,97 @@ def _rank_sums(n: int) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Methods ranked across datasets.
+class Across:
+    """One method compared with the baseline over datasets.
 
     Attributes
     ----------
-    methods, ranks
-        Mean rank of each method, the best first; rank 1 is the least loss.
+    method
     datasets
-        Number of datasets ranked over.
-    p
-        Friedman's test of all methods being alike.
-    critical_difference
-        Nemenyi: mean ranks closer than this are not told apart at 5 %.
+        On how many it was compared.
+    change, low, high
+        Mean change of the disparity loss over datasets with its 95 % interval, in the unit that
+        makes datasets comparable; below zero is fairer.
+    p, adjusted_p
+        Two-sided, and adjusted by Holm over the methods.
+    lower_on
+        Datasets with a change below zero.
+    error_change, error_high, error_p
+        Mean change of the error, as a share of the baseline's, its one-sided 95 % upper limit,
+        and the one-sided p-value of its being at least the margin.
     """
 
-    methods: tuple[str, ...]
-    ranks: tuple[float, ...]
+    method: str
     datasets: int
+    change: float
+    low: float
+    high: float
     p: float
-    critical_difference: float
+    adjusted_p: float
+    lower_on: int
+    error_change: float
+    error_high: float
+    error_p: float
 
 
-def ranking(losses: pd.DataFrame, /, *, level: float = 0.05) -> Ranking | None:
-    """Friedman's test and Nemenyi's critical difference (Demšar 2006).
+def across_datasets(
+    changes: pd.DataFrame, errors: pd.DataFrame, /, *, margin: float
+) -> tuple[Across, ...]:
+    """Compare every method with the baseline, datasets being the observations.
+
+    A dataset counts once, with one number, however many splits and seeds gave it: splits of one
+    dataset share rows, and their spread says nothing of other datasets. Student's t of the
+    changes keeps its level whatever their precision; a random-effects model (DerSimonian and
+    Laird, Hartung and Knapp), which weights them by standard errors estimated from a few splits,
+    does not (docs/evidence.md). Mean ranks have no level of their own to keep: a method's rank
+    depends on which others are ranked with it (Benavoli, Corani and Mangili 2016, Should we
+    really use post-hoc tests based on mean-ranks?).
 
     Parameters
     ----------
-    losses
-        One row per dataset, one column per method, less being better. Datasets on which a
-        method has no value are left out.
+    changes, errors
+        One row per dataset, one column per method: change of the disparity loss in a unit that
+        is the same for all datasets, and change of the error loss as a share of the baseline's.
+        NaN where a method was not compared.
+    margin
+        How much more error, as a share of the baseline's, counts as the same.
 
     Returns
     -------
-    Ranking or None
-        None for fewer than `FEWEST_DATASETS` datasets or fewer than three methods.
+    tuple of Across
+        Of the methods with a value on at least `FEWEST_DATASETS` datasets, the least p first.
     """
-    complete = losses.dropna()
-    n, k = complete.shape
-    if n < FEWEST_DATASETS or k < 3:
-        return None
-    ranks = np.asarray(stats.rankdata(complete.to_numpy(), axis=1)).mean(axis=0)
-    order = np.argsort(ranks, kind="stable")
-    q = float(stats.studentized_range.ppf(1 - level, k, np.inf)) / np.sqrt(2)
-    return Ranking(
-        tuple(str(complete.columns[i]) for i in order),
-        tuple(float(ranks[i]) for i in order),
-        n,
-        _friedman(complete.to_numpy().T),
-        float(q * np.sqrt(k * (k + 1) / (6 * n))),
-    )
+    kept = [m for m in changes if changes[m].notna().sum() >= FEWEST_DATASETS]
+    tests = {method: _mean(changes[method]) for method in kept}
+    adjusted = holm(np.array([tests[method][3] for method in kept]))
+    found = []
+    for method, corrected in zip(kept, adjusted, strict=True):
+        own = changes[method].dropna()
+        error = errors[method].reindex(own.index).dropna()
+        shares = error.to_numpy(dtype=np.float64)
+        mean, se = float(shares.mean()), float(stats.sem(shares))
+        df = len(shares) - 1
+        error_p = float(stats.t.sf((margin - mean) / se, df)) if se > 0 else float(mean >= margin)
+        found.append(
+            Across(
+                str(method),
+                len(own),
+                *tests[method],
+                float(corrected),
+                int((own < 0).sum()),
+                mean,
+                mean + float(stats.t.ppf(0.95, df)) * se,
+                error_p,
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (one.p, one.method)))
 
 
-def _friedman(samples: Sequence[FloatArray] | FloatArray) -> float:
-    if np.ptp(np.asarray(samples), axis=0).max() == 0:  # all tied on every dataset
-        return 1.0
-    return float(stats.friedmanchisquare(*samples).pvalue)
+def _mean(values: pd.Series[float]) -> tuple[float, float, float, float]:
+    """Mean, 95 % interval and two-sided p-value over datasets."""
+    known = values.dropna().to_numpy()
+    if np.ptp(known) == 0:  # no spread: nothing to test by, and with zeros nothing to find
+        return float(known[0]), float(known[0]), float(known[0]), float(known[0] == 0)
+    found = stats.ttest_1samp(known, 0.0)
+    limits = found.confidence_interval(0.95)
+    return float(known.mean()), float(limits.low), float(limits.high), float(found.pvalue)

@@ -19,10 +19,23 @@ if TYPE_CHECKING:
     from fairbench.analyze.selection import Box
     from fairbench.dataset import FloatArray
 
-__all__ = ["INDICATORS", "hypervolume", "indicators", "indicators_table", "mean_over_splits"]
+__all__ = [
+    "INDICATORS",
+    "deployed",
+    "hypervolume",
+    "indicators",
+    "indicators_table",
+    "mean_over_splits",
+]
 
 INDICATORS = ("hypervolume", "igd_plus", "epsilon")
 """Of hypervolume more is better, of the other two less."""
+
+_DIRECTIONS = 180
+"""Directions of which a hypervolume is made: its error is below 0.0005."""
+
+_TESTED = ["error_loss", "disparity_loss"]
+_SELECTED = ["selection_error_loss", "selection_disparity_loss"]
 
 
 def hypervolume(points: FloatArray, /) -> float:
@@ -31,19 +44,71 @@ def hypervolume(points: FloatArray, /) -> float:
     return float(moocore.hypervolume(inside, ref=[1.0, 1.0])) if len(inside) else 0.0
 
 
-def indicators(points: FloatArray, reference: FloatArray, /) -> tuple[float, float, float]:
-    """Hypervolume, IGD⁺ and additive ε of a front (n, 2) against a reference front (m, 2).
+def deployed(test: FloatArray, selection: FloatArray, /) -> float:
+    """Hypervolume of a front of which each point was chosen elsewhere: a share of the unit square.
+
+    A hypervolume is an integral over directions θ from the reference point (1, 1): each adds half
+    the squared distance to the farthest point of the front, ∫ max_a ½ min((1 − a₁)/cos θ,
+    (1 − a₂)/sin θ)² dθ (Shang, Ishibuchi and Ni 2018, R2-based hypervolume contribution
+    approximation). The maximum over trials that differ by chance alone grows with their number.
+    Here the point for each direction is the best on selection rows, and only what that one trial
+    reaches on test rows counts: of trials that are alike, one is as good as fifty. Where test
+    and selection agree it is the hypervolume.
+
+    Parameters
+    ----------
+    test, selection : (n, 2)
+        Losses of the same trials, scaled to the unit square.
+    """
+    if not len(test):
+        return 0.0
+    chosen = _reach(selection).argmax(axis=0)
+    reached = np.maximum(_reach(test)[chosen, np.arange(_DIRECTIONS)], 0.0)
+    return float(0.5 * np.square(reached).mean() * np.pi / 2)
+
+
+def _reach(points: FloatArray) -> FloatArray:
+    """How far towards each point the square is dominated in each direction (n, directions)."""
+    angle = (np.arange(_DIRECTIONS) + 0.5) * (np.pi / 2 / _DIRECTIONS)
+    left = 1.0 - points
+    reach: FloatArray = np.minimum(left[:, :1] / np.cos(angle), left[:, 1:] / np.sin(angle))
+    return reach
+
+
+def indicators(
+    test: FloatArray, selection: FloatArray, reference: FloatArray, /
+) -> tuple[float, float, float]:
+    """Hypervolume, IGD⁺ and additive ε of a front against a reference front.
 
     IGD⁺ (Ishibuchi et al. 2015) is the mean distance by which the front falls short of the
-    reference, ε (Zitzler et al. 2003) the least shift that makes the front cover it.
+    reference, ε (Zitzler et al. 2003) the least shift that makes the front cover it. The nearest
+    trial to every point of the reference, and for ε the point that is hardest to cover, are
+    found on selection rows and measured on test rows, as in `deployed`.
+
+    Parameters
+    ----------
+    test, selection : (n, 2)
+        Losses of the same trials, scaled.
+    reference : (m, 2)
     """
-    if not len(points):
+    if not len(test):
         return 0.0, np.nan, np.nan
-    return (
-        hypervolume(points),
-        float(moocore.igd_plus(points, reference)),
-        float(moocore.epsilon_additive(points, reference)),
-    )
+    place = np.arange(len(reference))
+    seen = selection[:, None, :] - reference
+    beyond = test[:, None, :] - reference
+    # Of trials that cover a point of the reference alike, the one that covers it farthest.
+    distance = _shortfall(seen) + 1e-9 * seen.sum(axis=-1)
+    igd = _shortfall(beyond)[distance.argmin(axis=0), place].mean()
+    cover = seen.max(axis=-1)
+    hardest = cover.min(axis=0).argmax()
+    shift = beyond[cover[:, hardest].argmin(), hardest].max()
+    return deployed(test, selection), float(igd), float(shift)
+
+
+def _shortfall(difference: FloatArray) -> FloatArray:
+    """Length of what is above zero in differences (..., 2)."""
+    length: FloatArray = np.sqrt(np.square(np.maximum(difference, 0.0)).sum(axis=-1))
+    return length
 
 
 def indicators_table(
@@ -51,24 +116,24 @@ def indicators_table(
 ) -> pd.DataFrame:
     """Indicators of every front, on test rows, in units of the study's box.
 
-    The reference front is made of what all methods together reach on the same split and seed,
-    among the points chosen on selection rows.
+    The reference front is what all methods together reach on selection rows, each trade-off
+    value at its mean over splits and seeds.
 
     Returns
     -------
     DataFrame
         One row per dataset, target, protected attribute, method, split and seed.
     """
-    points = with_losses(fronts[fronts["front"].to_numpy(dtype=bool)], axes)
+    points = with_losses(fronts, axes)
     rows = []
-    for key, repeat in points.groupby([*PLACE, "split", "seed"], sort=True):
-        scaled = box[tuple(key[:3])].scaled(repeat[["error_loss", "disparity_loss"]].to_numpy())
-        best = scaled[nondominated(scaled)]
-        for method, index in sorted(repeat.reset_index().groupby("method").indices.items()):
-            rows.append((*key[:3], method, *key[3:], *indicators(scaled[index], best)))
-    columns = [*METHOD, "split", "seed", *INDICATORS]
-    table = pd.DataFrame(rows, columns=columns)
-    return table.sort_values(columns[:6], ignore_index=True)
+    for place, view in points.groupby(PLACE, sort=True):
+        scale = box[tuple(place)].scaled
+        means = view.groupby(["method", "value"], dropna=False)[_SELECTED].mean().to_numpy()
+        best = scale(means[nondominated(means)])
+        for key, part in view.groupby(["method", "split", "seed"], sort=True):
+            test, selection = scale(part[_TESTED].to_numpy()), scale(part[_SELECTED].to_numpy())
+            rows.append((*place, *key, *indicators(test, selection, best)))
+    return pd.DataFrame(rows, columns=[*METHOD, "split", "seed", *INDICATORS])
 
 
 def mean_over_splits(table: pd.DataFrame, columns: tuple[str, ...], /) -> pd.DataFrame:

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import optimize, special, stats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fairbench.dataset import FloatArray
 
 __all__ = [
+    "Correction",
     "Interval",
     "bca_interval",
+    "below_zero",
     "corrected_interval",
     "corrected_se",
+    "deviation_limits",
+    "posterior",
+    "scaled_interval",
     "smallest_detectable",
 ]
+
+
+Scale = Literal["plain", "log", "logit"]
+
+_SCALES: dict[str, tuple[Callable[[float], float], ...]] = {
+    "log": (np.log, lambda x: 1 / x, np.exp),
+    "logit": (special.logit, lambda x: 1 / (x * (1 - x)), special.expit),
+}
+"""There, its derivative, and back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What the splits of one dataset have in common, as far as a test over them asks.
+
+    Attributes
+    ----------
+    ratio, df
+        `Overlap.ratio` and `Overlap.df`.
+    distinct
+        Number of different test sets.
+    """
+
+    ratio: float
+    df: float = float("inf")
+    distinct: float = float("inf")
+
+    def free(self, splits: int, /) -> float:
+        """Degrees of freedom of a standard deviation over `splits` of these splits."""
+        return min(self.df, splits - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +124,89 @@ def corrected_interval(
     return Interval(mean, mean - half, mean + half, p, n)
 
 
+def below_zero(values: FloatArray, correction: Correction, /) -> float:
+    """One-sided p-value of the mean of `values` (J,) not being below zero; small says it is.
+
+    The corrected resampled t test of `corrected_interval`; NaN for fewer than two values.
+    """
+    return _above(values, correction, 0.0)
+
+
+def _above(values: FloatArray, correction: Correction, limit: float) -> float:
+    """Student's t distribution at the mean less `limit` in standard errors; NaN where unknown."""
+    known = values[np.isfinite(values)]
+    free = correction.free(len(known))
+    if free <= 0 or not np.isfinite(correction.ratio):
+        return float("nan")
+    mean = float(known.mean())
+    error = corrected_se(float(known.std(ddof=1)), len(known), correction.ratio)
+    if error == 0:
+        return float(mean >= limit)
+    return float(special.stdtr(free, (mean - limit) / error))
+
+
+def posterior(values: FloatArray, correction: Correction, rope: float, /) -> tuple[float, float]:
+    """Probabilities that the true mean of `values` (J,) lies below −rope, and within ±rope.
+
+    The Bayesian correlated t test (Corani and Benavoli 2015; Benavoli, Corani, Demšar and
+    Zaffalon 2017, Time for a change, eq. 3): under a flat prior the mean has Student's t
+    distribution about the average, with the degrees of freedom and the scale of
+    `corrected_interval`; ±rope is the region of practical equivalence. NaN where that has no
+    limits.
+    """
+    below = 1 - _above(values, correction, -rope)
+    return below, 1 - _above(values, correction, rope) - below
+
+
+def scaled_interval(
+    values: FloatArray, correction: Correction, scale: Scale, /, *, confidence: float = 0.95
+) -> Interval:
+    """Corrected t interval of a bounded quantity, computed where it is closer to normal.
+
+    Parameters
+    ----------
+    values : (J,)
+        One per split. NaN values are left out.
+    scale
+        ``logit`` for shares in [0, 1], ``log`` for what is never negative, ``plain`` for
+        differences.
+
+    Returns
+    -------
+    Interval
+        Mean of the values themselves, and an interval that stays inside the bounds and leans
+        away from the nearer one. No p-value.
+    """
+    plain = corrected_interval(values, correction.ratio, df=correction.df, confidence=confidence)
+    low, high = plain.low, plain.high
+    if scale != "plain" and low < high:
+        forth, slope, back = _SCALES[scale]
+        # The delta method: the spread of the values themselves, which values at a bound would
+        # exaggerate on the other scale, about a mean that is inside the bounds.
+        centre = float(forth(plain.mean))
+        half = (high - plain.mean) * float(slope(plain.mean))
+        low, high = float(back(centre - half)), float(back(centre + half))
+    return Interval(plain.mean, low, high, np.nan, plain.n)
+
+
+def deviation_limits(free: float, /, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Factors to a standard deviation estimated with `free` degrees of freedom: its interval."""
+    tail = (1 - confidence) / 2
+    low, high = float(stats.chi2.ppf(1 - tail, free)), float(stats.chi2.ppf(tail, free))
+    return (free / low) ** 0.5, (free / high) ** 0.5
+
+
 def smallest_detectable(
     deviation: float,
     splits: int,
     ratio: float,
     /,
     *,
+    df: float | None = None,
+    comparisons: int = 1,
+    estimated: bool = False,
     power: float = 0.8,
-    confidence: float = 0.95,
+    level: float = 0.05,
 ) -> float:
     """The smallest true difference that this design finds with probability `power`.
 
@@ -102,28 +214,44 @@ def smallest_detectable(
     ----------
     deviation
         Standard deviation over splits of the paired differences.
-    splits, ratio
-        As in `corrected_interval`, whose test it is: two-sided at ``1 - confidence``.
+    splits, ratio, df
+        As in `corrected_interval`, whose test it is: two-sided at `level`.
+    comparisons
+        Tests that Holm's method adjusts together: the most conservative step, level over
+        `comparisons`, must be passed.
+    estimated
+        Whether `deviation` is an estimate, with the degrees of freedom of the test. One that is
+        too small promises too much as often as one that is too large promises too little, but
+        power is lost faster than won: the factor is such that it is right on average.
 
     Returns
     -------
     float
         In the units of `deviation`; NaN for fewer than two splits.
     """
-    if splits < 2 or not np.isfinite(deviation):
+    free = splits - 1 if df is None else min(df, splits - 1)
+    if free <= 0 or not np.isfinite(deviation):
         return float("nan")
-    return _detectable_shift(splits - 1, power, confidence) * corrected_se(deviation, splits, ratio)
+    shift = _detectable_shift(round(free, 3), power, level / comparisons, estimated)
+    return shift * corrected_se(deviation, splits, ratio)
 
 
 @cache
-def _detectable_shift(df: int, power: float, confidence: float) -> float:
-    """The smallest detectable difference in standard errors."""
-    limit = float(stats.t.ppf(0.5 + confidence / 2, df))
+def _detectable_shift(free: float, power: float, level: float, estimated: bool) -> float:
+    """The smallest detectable difference in (estimated) standard errors."""
+    limit = float(stats.t.ppf(1 - level / 2, free))
+    scales = np.ones(1)
+    if estimated:
+        middle = (np.arange(100) + 0.5) / 100
+        scales = np.sqrt(stats.chi2.ppf(middle, free) / free)
 
     def shortfall(shift: float) -> float:
-        return float(stats.nct.sf(limit, df, shift)) - power
+        return float(np.mean(stats.nct.sf(limit, free, shift * scales))) - power
 
-    return float(optimize.brentq(shortfall, 0.0, limit + 20.0, xtol=1e-8))
+    high = limit + 5.0
+    while shortfall(high) < 0:
+        high *= 2
+    return float(optimize.brentq(shortfall, 0.0, high, xtol=1e-6))
 
 
 def bca_interval(

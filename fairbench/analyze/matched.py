@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes, as_loss
-from fairbench.analyze.comparisons import wilcoxon
-from fairbench.analyze.intervals import corrected_interval, smallest_detectable
+from fairbench.analyze.primary import MARGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "CHOSEN",
     "LOSSES",
     "METHOD",
     "PLACE",
-    "TOLERANCE",
     "baseline_points",
-    "compare",
     "matched_points",
     "measured",
     "measured_among",
-    "paired",
     "with_losses",
 ]
-
-TOLERANCE = 0.05
-"""How far above the baseline's validation error, as a share of it, a point may be."""
 
 PLACE = ["dataset", "target", "protected"]
 METHOD = [*PLACE, "method"]
@@ -64,7 +57,7 @@ def baseline_points(fronts: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.Da
 
 
 def matched_points(
-    fronts: pd.DataFrame, axes: Axes, baseline: str, /, *, tolerance: float = TOLERANCE
+    fronts: pd.DataFrame, axes: Axes, baseline: str, /, *, tolerance: float = MARGIN
 ) -> pd.DataFrame:
     """What one would deploy of each method, chosen on selection rows alone.
 
@@ -82,10 +75,10 @@ def matched_points(
     -------
     DataFrame
         One row per dataset, target, protected attribute, method, split and seed. value: of the
-        trial with the least disparity on selection rows among those within reach; within:
-        False where none is, and the most accurate trial stands in; tried: number of usable
-        trials there were to choose from; base_value: the baseline's own. Then what `measured`
-        adds for the same axes.
+        trial with the least disparity on selection rows, as other trainings saw them (see
+        `fronts_table`), among those within reach; within: False where none is, and the most
+        accurate trial stands in; tried: number of usable trials there were to choose from;
+        base_value: the baseline's own. Then what `measured` adds for the same axes.
     """
     base = baseline_points(fronts, axes, baseline)
     base = base[[*PLACE, *_REPEAT, "value", "selection_error_loss"]].rename(
@@ -114,8 +107,7 @@ def measured(
     Returns
     -------
     DataFrame
-        `chosen` with error, disparity and their losses, the baseline's (``base_…``), and
-        near_loss: the mean disparity loss of the trials at the neighbouring trade-off values.
+        `chosen` with error, disparity and their losses, and the baseline's (``base_…``).
     """
     return measured_among(chosen, with_losses(fronts, axes), baseline)
 
@@ -134,116 +126,8 @@ def measured_among(
     """
     keys = [*METHOD, *_REPEAT, "value"]
     kept = ["error", "disparity", "error_loss", "disparity_loss"]
-    points = points.sort_values([*by, *keys], kind="stable").reset_index(drop=True)
-    losses = points.groupby([*by, *keys[:-1]], sort=False)["disparity_loss"]
-    beside = pd.concat([losses.shift(1), losses.shift(-1)], axis=1)
-    points = points.assign(near_loss=beside.mean(axis=1))[[*by, *keys, *kept, "near_loss"]]
-    base = points[points["method"] == baseline].drop(columns=["method", "near_loss"])
+    points = points[[*by, *keys, *kept]]
+    base = points[points["method"] == baseline].drop(columns="method")
     base = base.rename(columns={name: f"base_{name}" for name in ("value", *kept)})
     both = chosen.merge(points, on=keys, how="inner")
     return both.merge(base, on=[*by, *PLACE, *_REPEAT, "base_value"], how="inner")
-
-
-def paired(points: pd.DataFrame, /, *, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Differences to the baseline by split: means over seeds of `matched_points`.
-
-    Columns dataset, target, protected, method, split, disparity_difference, error_difference
-    and near_difference (losses of the method minus the baseline's: below zero is better),
-    base_disparity and base_error (losses), within (share of seeds within reach), tried; before
-    them the columns `by`, which keep several tables apart.
-    """
-    named = points.assign(
-        disparity_difference=points["disparity_loss"] - points["base_disparity_loss"],
-        error_difference=points["error_loss"] - points["base_error_loss"],
-        near_difference=points["near_loss"] - points["base_disparity_loss"],
-        base_disparity=points["base_disparity_loss"],
-        base_error=points["base_error_loss"],
-        within=points["within"].astype(np.float64),
-    )
-    columns = ["disparity_difference", "error_difference", "near_difference"]
-    columns += ["base_disparity", "base_error", "within", "tried"]
-    return named.groupby([*by, *METHOD, "split"], as_index=False)[columns].mean()
-
-
-_COMPARED = [
-    *METHOD,
-    "splits",
-    "within",
-    "tried",
-    "base_disparity",
-    "difference",
-    "low",
-    "high",
-    "p",
-    "wilcoxon_p",
-    "fairer_on",
-    "near_difference",
-    "near_p",
-    "base_error",
-    "error_difference",
-    "error_low",
-    "error_high",
-    "detectable",
-]
-
-
-def compare(
-    pairs: pd.DataFrame, ratios: Mapping[str, float], /, *, by: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Mean differences to the baseline over splits, with corrected intervals.
-
-    Parameters
-    ----------
-    pairs
-        From `paired`.
-    ratios
-        Test rows over training rows, by dataset.
-    by
-        Columns that keep several tables apart, as in `paired`.
-
-    Returns
-    -------
-    DataFrame
-        One row per dataset, target, protected attribute and method. splits: number of them;
-        within: on how many at least half of the seeds were within reach; tried: most trials
-        per split and seed; difference, low, high, p: of the disparity loss; fairer_on: splits
-        with a difference below zero; near_difference, near_p: the same at neighbouring values;
-        error_…: of the error loss; base_…: the baseline's mean losses; detectable: smallest
-        difference found with 80 % power at the spread that was seen.
-    """
-    rows = []
-    column = {name: pairs[name].to_numpy() for name in pairs}
-    # Positions rather than frames: there is a row for every metric, method, view and dataset.
-    keys = [*by, *METHOD]
-    for key, index in sorted(pairs.groupby(keys).indices.items()):
-        names = dict(zip(keys, cast("tuple[str, ...]", key), strict=True))
-        ratio = ratios[names["dataset"]]
-        part = {name: values[index] for name, values in column.items()}
-        differences = part["disparity_difference"]
-        disparity = corrected_interval(differences, ratio)
-        error = corrected_interval(part["error_difference"], ratio)
-        near = corrected_interval(part["near_difference"], ratio)
-        deviation = float(differences.std(ddof=1)) if len(index) > 1 else np.nan
-        rows.append(
-            (
-                *names.values(),
-                len(index),
-                int((part["within"] >= 0.5).sum()),
-                int(part["tried"].max()),
-                part["base_disparity"].mean(),
-                disparity.mean,
-                disparity.low,
-                disparity.high,
-                disparity.p,
-                wilcoxon(differences),
-                int((differences < 0).sum()),
-                near.mean,
-                near.p,
-                part["base_error"].mean(),
-                error.mean,
-                error.low,
-                error.high,
-                smallest_detectable(deviation, len(index), ratio),
-            )
-        )
-    return pd.DataFrame(rows, columns=[*by, *_COMPARED])

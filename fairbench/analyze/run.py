@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from fairbench.analyze._tabled import Tables, once
+from fairbench.analyze._matched import Matched
+from fairbench.analyze._tabled import once
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
+from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
     CHOSEN,
-    TOLERANCE,
+    METHOD,
     baseline_points,
-    compare,
-    matched_points,
     measured_among,
-    paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
-from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
-from fairbench.analyze.verdicts import judge, verdicts
+from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from fairbench.store import Rows
 
 __all__ = ["Run"]
 
 
-class Run(Tables):
+class Run(Matched):
     """What a run folder says, as pandas frames computed from its stored predictions.
 
     Each table is computed once; a method returns a copy that is yours to change. `error` and
@@ -54,54 +53,46 @@ class Run(Tables):
         Where there is no readable manifest.
     """
 
-    @property
-    def baseline(self) -> str:
-        """Label of the method that others are held against; empty where there is none."""
-        return str(self.manifest["baseline"] or "")
-
-    @cached_property
-    def overlaps(self) -> dict[str, Overlap]:
-        """What the splits of each dataset share: see `fairbench.analyze.Overlap`."""
-        return {name: split_overlap(rows.splits) for name, rows in self._rows.items()}
-
-    @property
-    def ratios(self) -> dict[str, float]:
-        """`Overlap.ratio` by dataset.
-
-        The part of the variance of a mean over splits that no number of splits takes away.
-        """
-        return {name: overlap.ratio for name, overlap in self.overlaps.items()}
-
-    @once
-    def matched(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float = TOLERANCE,
-    ) -> pd.DataFrame:
-        """The fairest trial of each method within reach of the baseline's validation error.
-
-        One row per split and seed, see `fairbench.analyze.matched_points`; without rows where
-        the study has no baseline.
-        """
-        axes = self.axes(error, disparity)
-        return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=tolerance)
-
     @once
     def verdicts(
         self,
         error: str | None = None,
         disparity: str | None = None,
         *,
-        tolerance: float = TOLERANCE,
+        tolerance: float | None = None,
     ) -> pd.DataFrame:
         """Differences to the baseline with intervals, tests, a verdict and a sentence.
 
         One row per dataset, target, attribute and method, see `fairbench.analyze.judge`.
         """
         axes = self.axes(error, disparity)
-        return judge(self._fronts_of(axes), axes, self.baseline, self.ratios, tolerance=tolerance)
+        return judge(
+            self._fronts_of(axes),
+            axes,
+            self.baseline,
+            self.corrections,
+            primary=self.primary,
+            tolerance=tolerance,
+            groups=self._groups,
+            chance=self.noise(error, disparity),
+            population=self.population(error, disparity, tolerance=tolerance),
+            debiased=self.debiased(error, disparity, tolerance=tolerance),
+            on_test=self._on_test,
+            others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
+        )
+
+    @once
+    def other_p(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float | None = None,
+    ) -> pd.DataFrame:
+        """p-values of the comparisons that every other disparity metric makes: column ``p``."""
+        compared = self._every_metric(error, disparity, tolerance=tolerance)
+        name = self.axes(error, disparity).disparity
+        return compared.loc[~compared["primary"] & (compared["metric"] != name), ["p"]]
 
     @once
     def all_verdicts(
@@ -109,45 +100,94 @@ class Run(Tables):
         error: str | None = None,
         disparity: str | None = None,
         *,
-        tolerance: float = TOLERANCE,
+        tolerance: float | None = None,
     ) -> pd.DataFrame:
         """The same chosen trials judged by every disparity metric, named in column ``metric``.
 
         Trials are chosen by `disparity`; `fairbench.analyze.disagreements` of this table says
-        where another metric contradicts it.
+        where another metric contradicts it. All but the primary analysis are corrected as one
+        family of exploratory comparisons.
         """
+        compared = self._every_metric(error, disparity, tolerance=tolerance)
         chosen_by = self.axes(error, disparity)
-        chosen = self.matched(error, disparity, tolerance=tolerance)[list(CHOSEN)]
+        tables = []
+        for name in dict.fromkeys(compared["metric"]):
+            own = (compared["metric"] == name).to_numpy()
+            table = compared[own].drop(columns=["metric", "primary"]).reset_index(drop=True)
+            if name == chosen_by.disparity:
+                table = with_chance(table, self.noise(error, disparity))
+                debiased = self.debiased(error, disparity, tolerance=tolerance)
+                table = with_debiased(table, debiased)
+            judged = verdicts(
+                table,
+                self.axes(chosen_by.error, name),
+                self.baseline,
+                primary=self.primary,
+                on_test=self._on_test,
+                others=compared.loc[~own & ~compared["primary"], "p"].to_numpy(),
+            )
+            tables.append(judged.assign(metric=name))
+        if not tables:
+            return self.verdicts(error, disparity, tolerance=tolerance).assign(metric="")
+        return pd.concat(tables, ignore_index=True)
+
+    @once
+    def _every_metric(
+        self, error: str | None, disparity: str | None, *, tolerance: float | None
+    ) -> pd.DataFrame:
+        """Comparisons by every disparity metric, and which of them are the primary analysis."""
+        chosen_by = self.axes(error, disparity)
+        stated = self.primary
+        margin = stated.margin if tolerance is None else tolerance
+        points = self.matched(error, disparity, tolerance=tolerance)
+        chosen = points[list(CHOSEN)]
         several = [
             self.axes(chosen_by.error, component.name)
             for component in self.components
             if self.describe(component.name).role == "disparity"
         ]
         by = ["metric"]
-        points = points_by_metric(self._metrics, self.manifest["protocol"]["selection"], several)
-        pairs = paired(measured_among(chosen, points, self.baseline, by=by), by=by)
-        compared = compare(pairs, self.ratios, by=by)
-        tables = []
-        for axes in several:
-            own = compared[compared["metric"] == axes.disparity].drop(columns=by)
-            judged = verdicts(own.reset_index(drop=True), axes, self.baseline)
-            tables.append(judged.assign(metric=axes.disparity))
-        return pd.concat(tables, ignore_index=True)
+        measured = points_by_metric(self._metrics, self.selection, several)
+        pairs = paired(measured_among(chosen, measured, self.baseline, by=by), by=by)
+        room = stated.disparity_margin
+        compared = compare(pairs, self.corrections, margin=margin, disparity_margin=room, by=by)
+        compared = compared.assign(margin=margin, disparity_margin=room)
+        changes = group_changes(points, self._groups, self.baseline, self.corrections)
+        compared = compared.merge(changes, on=METHOD, how="left")
+        covered = {a.disparity for a in several if stated.covers(a, margin)}
+        views = zip(compared["target"], compared["protected"], strict=True)
+        first = [stated.views.get(d) == v for d, v in zip(compared["dataset"], views, strict=True)]
+        return compared.assign(
+            primary=compared["metric"].isin(covered) & np.array(first, dtype=bool)
+        )
 
     @once
     def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """The noise floor of the baseline, and whether its disparity is more than chance.
 
-        The columns of `fairbench.analyze.noise_floor`, and null_mean, null_high (95th
-        percentile) and p: the mean disparity loss with group labels dealt at random
-        (`fairbench.analyze.permuted`).
+        The columns of `fairbench.analyze.noise_floor` and of `fairbench.analyze.Chance`: the
+        metric with group labels dealt at random, the p-value of the true ones, and why a p-value
+        could not have been small.
         """
         axes = self.axes(error, disparity)
         fronts = self._fronts_of(axes)
-        floor = noise_floor(fronts, axes, self.baseline, self.ratios)
+        floor = noise_floor(fronts, axes, self.baseline)
         points = baseline_points(fronts, axes, self.baseline)
         metric = self._component(axes.disparity)
         return against_chance(self._folder, floor, points, metric, axes.disparity_best)
+
+    @once
+    def skill(self, error: str | None = None) -> pd.DataFrame:
+        """Whether the baseline is better than predicting the mean: see `baseline_skill`."""
+        axes = self.axes(error)
+        return baseline_skill(
+            baseline_points(self._fronts_of(axes), axes, self.baseline),
+            self._rows,
+            {name: list(facts["targets"]) for name, facts in self.manifest["datasets"].items()},
+            axes,
+            self._component(axes.error),
+            self.corrections,
+        )
 
     def boxes(
         self, error: str | None = None, disparity: str | None = None
@@ -164,8 +204,9 @@ class Run(Tables):
 
     @once
     def relative(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """ARFG, ARE and Δm of every trial: see `fairbench.analyze.relative_table`."""
-        return relative_table(self._metrics, self.axes(error, disparity), self.baseline)
+        """ARFG, ARE and Δm of every method: see `fairbench.analyze.relative_table`."""
+        axes, chance = self.axes(error, disparity), self.noise(error, disparity)
+        return relative_table(self._metrics, axes, self.baseline, chance)
 
     @once
     def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
@@ -204,7 +245,3 @@ class Run(Tables):
         findings += audit_trials(self._trials)
         columns = ["dataset", "check", "level", "text"]
         return pd.DataFrame([asdict(finding) for finding in findings], columns=columns)
-
-    @cached_property
-    def _rows(self) -> dict[str, Rows]:
-        return {name: self._folder.rows(name) for name in self.manifest["datasets"]}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.axes import nondominated
-from fairbench.analyze.indicators import hypervolume
+from fairbench.analyze.indicators import deployed
 from fairbench.analyze.matched import METHOD, PLACE, with_losses
 
 if TYPE_CHECKING:
@@ -61,7 +60,9 @@ def boxes(fronts: pd.DataFrame, axes: Axes, /) -> dict[tuple[Hashable, ...], Box
 def optimism(
     fronts: pd.DataFrame, axes: Axes, box: Mapping[tuple[Hashable, ...], Box], /
 ) -> pd.DataFrame:
-    """Hypervolume on test rows of the front chosen on selection rows, and of that chosen on test.
+    """Hypervolume on test rows of points chosen on selection rows, and of points chosen on test.
+
+    See `fairbench.analyze.deployed`.
 
     Returns
     -------
@@ -73,10 +74,10 @@ def optimism(
     points = with_losses(fronts, axes)
     rows = []
     for key, part in points.groupby([*METHOD, "split", "seed"], sort=True):
-        test = part[["error_loss", "disparity_loss"]].to_numpy()
-        scaled = box[tuple(key[:3])].scaled(test)
-        honest = hypervolume(scaled[part["front"].to_numpy(dtype=bool)])
-        selected = hypervolume(scaled[nondominated(test)])
+        scaled = box[tuple(key[:3])].scaled
+        test = scaled(part[["error_loss", "disparity_loss"]].to_numpy())
+        chosen = scaled(part[["selection_error_loss", "selection_disparity_loss"]].to_numpy())
+        honest, selected = deployed(test, chosen), deployed(test, test)
         rows.append((*key, honest, selected, selected - honest))
     columns = [*METHOD, "split", "seed", "honest", "test_selected", "gap"]
     return pd.DataFrame(rows, columns=columns)

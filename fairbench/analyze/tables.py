@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.axes import Axes, as_loss, nondominated
+from fairbench.analyze.axes import Axes, as_loss, from_loss, nondominated
+from fairbench.analyze.elsewhere import seen_elsewhere
 from fairbench.analyze.evaluate import evaluate, group_errors
 
 if TYPE_CHECKING:
@@ -179,9 +180,11 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
     -------
     DataFrame
         dataset, target, protected, method, split, seed, value, error and disparity (test rows,
-        in the metrics' own units), selection_error and selection_disparity (selection rows),
-        front: whether no point of the same method, split and seed dominates it on selection
-        rows. A point with NaN is never on a front.
+        in the metrics' own units), selection_error and selection_disparity, front: whether no
+        point of the same method, split and seed dominates it in these two. A point with NaN is
+        never on a front. Under ``validation`` the selection values are what the same trade-off
+        value reached on validation rows in *other* trainings (`seen_elsewhere`), so that nothing
+        is chosen by the luck of its own seed; under ``test`` they are the test values themselves.
     """
     keys = POINT_KEYS
     named = metrics[[*keys, "part"]].assign(
@@ -201,6 +204,12 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
             as_loss(points["selection_disparity"].to_numpy(), axes.disparity_best),
         ]
     )
+    if selection != "test":
+        loss = seen_elsewhere(points, loss, ["dataset", "target", "protected", "method"])
+        points = points.assign(
+            selection_error=from_loss(loss[:, 0], axes.error_best),
+            selection_disparity=from_loss(loss[:, 1], axes.disparity_best),
+        )
     on_test = np.isfinite(points[["error", "disparity"]].to_numpy()).all(axis=1)
     loss[~on_test] = np.nan
     front = np.zeros(len(points), dtype=bool)

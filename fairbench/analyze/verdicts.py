@@ -2,111 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fairbench.analyze.comparisons import holm
-from fairbench.analyze.matched import METHOD, TOLERANCE, compare, matched_points, paired
-from fairbench.analyze.shares import share
+from fairbench.analyze.contrasts import compare, paired
+from fairbench.analyze.intervals import deviation_limits, smallest_detectable
+from fairbench.analyze.levelling import group_changes
+from fairbench.analyze.matched import METHOD, PLACE, matched_points
+from fairbench.analyze.primary import Primary
+from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
+from fairbench.analyze.sentences import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection, Mapping
 
-    from fairbench.analyze.axes import Axes, Best
+    from fairbench.analyze.axes import Axes
+    from fairbench.analyze.intervals import Correction
+    from fairbench.dataset import FloatArray
 
-__all__ = [
-    "FEWEST_SPLITS",
-    "FEW_TRIED",
-    "LEVEL",
-    "RULES",
-    "Rule",
-    "disagreements",
-    "judge",
-    "sentence",
-    "verdict_of",
-    "verdicts",
-]
+__all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance", "with_debiased"]
 
-LEVEL = 0.05
-"""Largest adjusted p-value that counts as more than noise."""
+_ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p")
+"""Tests of every comparison, each kind adjusted by itself."""
 
-FEWEST_SPLITS = 3
-"""Splits below which there is no verdict: two values say too little of their own spread."""
-
-FEW_TRIED = 4
-"""Trials per split and seed up to which picking the best of them by luck needs no guard."""
-
-Facts = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule; of all that hold, the first gives the verdict.
-
-    Attributes
-    ----------
-    when
-        The condition in words, with the limits that apply.
-    holds
-        The same condition on a row of `compare` with ``adjusted_p``.
-    """
-
-    verdict: str
-    when: str
-    holds: Callable[[Facts], bool]
-
-
-def _beyond_noise(facts: Facts) -> bool:
-    return bool(facts["adjusted_p"] <= LEVEL)
-
-
-def _confirmed(facts: Facts) -> bool:
-    """Whether the gain is more than the best of many draws: it shows at neighbouring values."""
-    if facts["tried"] <= FEW_TRIED:
-        return True
-    return bool(facts["near_difference"] < 0 and facts["near_p"] <= LEVEL)
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "no verdict",
-        f"fewer than {FEWEST_SPLITS} splits have both the method and the baseline",
-        lambda facts: facts["splits"] < FEWEST_SPLITS,
-    ),
-    Rule(
-        "not at this error",
-        "on more than half of the splits no trial of the method is within the tolerance "
-        f"({TOLERANCE:.0%} unless told otherwise) of the baseline's validation error",
-        lambda facts: 2 * facts["within"] < facts["splits"],
-    ),
-    Rule(
-        "fairer",
-        f"the mean disparity is below the baseline's with a Holm-adjusted p of at most {LEVEL}; "
-        f"and, where more than {FEW_TRIED} trials per split were there to choose from, it is so "
-        f"at the neighbouring trade-off values too (p at most {LEVEL})",
-        lambda facts: _beyond_noise(facts) and facts["difference"] < 0 and _confirmed(facts),
-    ),
-    Rule(
-        "worse",
-        f"the mean disparity is above the baseline's with a Holm-adjusted p of at most {LEVEL}",
-        lambda facts: _beyond_noise(facts) and facts["difference"] > 0,
-    ),
-    Rule("not distinguishable from noise", "otherwise", lambda facts: True),
+_UNKNOWN = (
+    *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
+    *("population_low", "population_high", "population_p"),
+    *("debiased_difference", "debiased_p"),
 )
-"""In this order."""
+"""What other tables say of a comparison; where they are silent, no rule rests on it."""
 
 
 def judge(
     fronts: pd.DataFrame,
     axes: Axes,
     baseline: str,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
     *,
-    tolerance: float = TOLERANCE,
+    primary: Primary | None = None,
+    tolerance: float | None = None,
+    groups: pd.DataFrame | None = None,
+    chance: pd.DataFrame | None = None,
+    population: pd.DataFrame | None = None,
+    debiased: pd.DataFrame | None = None,
+    on_test: Collection[str] = (),
+    others: FloatArray | None = None,
 ) -> pd.DataFrame:
     """From the fronts table to verdicts; one row per dataset, target, attribute and method.
 
@@ -116,85 +60,158 @@ def judge(
         The fronts table for `axes`, of one run or of several put together.
     baseline
         The method that the others are judged against.
-    ratios
-        Test rows over training rows, by dataset.
+    corrections
+        What the splits of each dataset have in common.
+    primary
+        The declared analysis, with its margins; without one every row counts as primary.
     tolerance
-        See `matched_points`.
+        The margin of error, where another than the declared one is asked for.
+    groups
+        The groups table, to tell whether anybody gains.
+    chance
+        From `Run.noise`: whether the baseline's disparity is more than chance gives.
+    population
+        From `Run.population`: what holds beyond these rows.
+    debiased
+        From `Run.debiased`: whether the variance between groups differs without what chance adds.
+    on_test, others
+        See `verdicts`.
     """
-    points = matched_points(fronts, axes, baseline, tolerance=tolerance)
-    return verdicts(compare(paired(points), ratios), axes, baseline)
+    stated = primary or Primary(axes.error, axes.disparity)
+    margin = stated.margin if tolerance is None else tolerance
+    points = matched_points(fronts, axes, baseline, tolerance=margin)
+    room = stated.disparity_margin
+    compared = compare(paired(points), corrections, margin=margin, disparity_margin=room)
+    compared = compared.assign(margin=margin, disparity_margin=room)
+    if groups is not None:
+        changes = group_changes(points, groups, baseline, corrections)
+        compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
+    if chance is not None:
+        compared = with_chance(compared, chance)
+    if population is not None:
+        compared = compared.merge(population, on=METHOD, how="left", validate="one_to_one")
+    if debiased is not None:
+        compared = with_debiased(compared, debiased)
+    return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 
-def verdicts(compared: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.DataFrame:
-    """Verdict and sentence for every row of `compare`.
+def verdicts(
+    compared: pd.DataFrame,
+    axes: Axes,
+    baseline: str,
+    /,
+    *,
+    primary: Primary | None = None,
+    on_test: Collection[str] = (),
+    others: FloatArray | None = None,
+) -> pd.DataFrame:
+    """Verdicts and a sentence for every row of `compare`.
 
-    Adds ``adjusted_p`` (Holm over all rows: methods, datasets, targets and attributes),
-    ``verdict`` and ``sentence``.
+    Parameters
+    ----------
+    compared
+        With margin and disparity_margin, and where they are known chance_p (`noise_floor`) and
+        the columns of `group_changes`.
+    on_test
+        Datasets whose trade-off values were selected on test rows: there is nothing to judge.
+    others
+        p-values of further exploratory comparisons, that other metrics make of the same points.
+
+    Returns
+    -------
+    DataFrame
+        With ``analysis`` (``primary`` or ``exploratory``), ``adjusted_p`` and its like for every
+        kind of test (Holm, over all rows of the same analysis: methods, datasets, and where
+        they are exploratory targets, attributes and metrics), ``comparisons`` (how many those
+        are), ``detectable`` with ``detectable_low`` and ``detectable_high`` (the smallest
+        difference found four times in five after this adjustment, and its 95 % interval),
+        ``verdict``, ``accuracy`` and ``sentence``.
     """
-    table = compared.assign(adjusted_p=holm(compared["p"].to_numpy(dtype=np.float64)))
+    table = compared.assign(**_silent(compared))
+    table["on_test"] = table["dataset"].isin(list(on_test))
+    # There an interval or a p-value would claim what cannot be known.
+    table.loc[table["on_test"], [*_inferred(table), "p_fairer", "p_same", "deviation"]] = np.nan
+    first = np.ones(len(table), dtype=bool)
+    if primary is not None:
+        first = _is_primary(table, axes, primary)
+    more = np.asarray([] if others is None else others, dtype=np.float64)
+    table["analysis"] = np.where(first, "primary", "exploratory")
+    for name in _ADJUSTED:
+        p = table[name].to_numpy(dtype=np.float64)
+        adjusted = np.full(len(p), np.nan)
+        adjusted[first] = holm(p[first])
+        rest = np.concatenate([p[~first], more if name == "p" else more[:0]])
+        adjusted[~first] = holm(rest)[: int((~first).sum())]
+        table[f"adjusted_{name}"] = adjusted
+    table["comparisons"] = np.where(first, first.sum(), (~first).sum() + len(more))
+    table = table.assign(**detectable(table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
-    found = [verdict_of(facts) for facts in rows]
-    words = [
-        sentence(facts, verdict, axes, baseline) for facts, verdict in zip(rows, found, strict=True)
-    ]
-    return table.assign(verdict=found, sentence=words)
-
-
-_SAYS = {
-    "fairer": "fairer than",
-    "worse": "worse than",
-    "not distinguishable from noise": "not distinguishable, beyond noise, from",
-}
-
-
-def verdict_of(facts: Facts, /) -> str:
-    """The verdict of the first rule that holds on a row of `compare` with ``adjusted_p``."""
-    return next(rule.verdict for rule in RULES if rule.holds(facts))
-
-
-def sentence(facts: Mapping[str, Any], verdict: str, axes: Axes, baseline: str, /) -> str:
-    """The verdict as people will quote it, with its cost in error and its splits."""
-    method, splits = facts["method"], facts["splits"]
-    if verdict == "no verdict":
-        return f"{method}: no verdict, only {splits} split(s) with {baseline}."
-    if verdict == "not at this error":
-        return (
-            f"{method}: about as accurate as {baseline} on {facts['within']} of {splits} splits "
-            "only; no comparison at equal error."
-        )
-    disparity = _change(facts, "", "base_disparity", axes.disparity, axes.disparity_best)
-    error = _change(facts, "error_", "base_error", axes.error, axes.error_best)
-    told = (
-        f"{method} is {_SAYS[verdict]} {baseline}: {disparity}, {error}; "
-        f"fairer on {facts['fairer_on']} of {splits} splits."
+    for facts in rows:
+        facts["verdict"] = first_that_holds(RULES, facts)
+        facts["accuracy"] = first_that_holds(ACCURACY, facts)
+        facts["sentence"] = sentence(facts, axes, baseline)
+    ends = ["verdict", "accuracy", "sentence"]
+    return table.assign(**{name: [facts[name] for facts in rows] for name in ends}).drop(
+        columns="on_test"
     )
-    return told + _why_not(facts, verdict)
 
 
-def _change(facts: Mapping[str, Any], axis: str, base: str, metric: str, best: Best) -> str:
-    """Change of a metric with its interval, in the metric's own direction."""
-    sign = -1 if best == "high" else 1
-    low, high = sorted((sign * facts[f"{axis}low"], sign * facts[f"{axis}high"]))
-    change = sign * facts[f"{axis}difference"]
-    part = float(share(change, abs(facts[base])))
-    told = "" if np.isnan(part) else f" ({part:+.1%})"
-    name = f"distance of {metric} from 1" if best == "one" else metric
-    return f"{name} {change:+.3g}{told}, 95 % interval {low:+.3g} to {high:+.3g}"
+def with_debiased(compared: pd.DataFrame, debiased: pd.DataFrame, /) -> pd.DataFrame:
+    """`compared` with debiased_difference and debiased_p from `debiased_table`, where needed."""
+    known = debiased.loc[debiased["needed"].astype(bool), [*METHOD, "difference", "p"]]
+    known = known.rename(columns={"difference": "debiased_difference", "p": "debiased_p"})
+    return compared.merge(known, on=METHOD, how="left", validate="one_to_one")
 
 
-def _why_not(facts: Mapping[str, Any], verdict: str) -> str:
-    """What kept a difference from being a verdict."""
-    if verdict != "not distinguishable from noise":
-        return ""
-    if not facts["p"] <= LEVEL:
-        return f" This design finds a difference of {facts['detectable']:.3g} four times in five."
-    if not facts["adjusted_p"] <= LEVEL:
-        return " The interval excludes zero, but not after allowing for all comparisons made."
-    return " The gain does not show at neighbouring trade-off values: it may be one lucky trial."
+def with_chance(compared: pd.DataFrame, chance: pd.DataFrame, /) -> pd.DataFrame:
+    """`compared` with chance_p; NaN where the test could not have found anything."""
+    p = chance["p"].where(chance["powerless"] == "")
+    known = chance[PLACE].assign(chance_p=p)
+    return compared.merge(known, on=PLACE, how="left", validate="many_to_one")
+
+
+def _inferred(table: pd.DataFrame) -> list[str]:
+    """Columns that draw a conclusion from a sample."""
+    ends = ("_p", "_low", "_high")
+    return [c for c in map(str, table) if c in {"p", "low", "high"} or c.endswith(ends)]
+
+
+def _silent(compared: pd.DataFrame) -> dict[str, str | float]:
+    """The columns that no other table has filled."""
+    return {
+        name: "" if name == "worst_group" else np.nan for name in _UNKNOWN if name not in compared
+    }
+
+
+def _is_primary(table: pd.DataFrame, axes: Axes, primary: Primary) -> np.ndarray:
+    places = zip(table["dataset"], table["target"], table["protected"], strict=True)
+    margins = table["margin"] if len(table) else [0.0]
+    covered = all(primary.covers(axes, float(margin)) for margin in set(margins))
+    views = primary.views
+    return np.array(
+        [covered and views.get(name) == (target, a) for name, target, a in places], dtype=bool
+    )
+
+
+def detectable(table: pd.DataFrame, /) -> dict[str, list[float]]:
+    """What each comparison of a table would have found four times in five, with its interval."""
+    found: dict[str, list[float]] = {
+        name: [] for name in ("detectable", "detectable_low", "detectable_high")
+    }
+    columns = ("deviation", "splits", "correction", "df", "comparisons")
+    for row in zip(*(table[name] for name in columns), strict=True):
+        deviation, splits, ratio, df, comparisons = map(float, row)
+        size = smallest_detectable(
+            deviation, int(splits), ratio, df=df, comparisons=int(comparisons), estimated=True
+        )
+        low, high = deviation_limits(df) if df > 0 else (np.nan, np.nan)
+        for name, value in zip(found, (size, size * low, size * high), strict=True):
+            found[name].append(value)
+    return found
 
 
 def disagreements(judged: pd.DataFrame, /) -> pd.DataFrame:
-    """Where the same chosen trials are fairer by one metric and worse by another.
+    """Where the same chosen trials are fairer by one metric and less fair by another.
 
     Parameters
     ----------
@@ -204,18 +221,17 @@ def disagreements(judged: pd.DataFrame, /) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        dataset, target, protected, method, fairer and worse (names of metrics, joined by
+        dataset, target, protected, method, fairer and less_fair (names of metrics, joined by
         commas), and warning: the sentence to print.
     """
     rows = []
     for key, part in judged.groupby(METHOD, sort=True):
-        by = {
-            verdict: ", ".join(sorted(part.loc[part["verdict"] == verdict, "metric"]))
-            for verdict in ("fairer", "worse")
-        }
-        if by["fairer"] and by["worse"]:
-            warning = (
-                f"Metrics disagree on {key[3]}: fairer by {by['fairer']}, worse by {by['worse']}."
-            )
-            rows.append((*key, by["fairer"], by["worse"], warning))
-    return pd.DataFrame(rows, columns=[*METHOD, "fairer", "worse", "warning"])
+        said = part["verdict"]
+        fairer, less = (
+            ", ".join(sorted(part.loc[which, "metric"]))
+            for which in (said.str.startswith("fairer"), said == "less fair")
+        )
+        if fairer and less:
+            warning = f"Metrics disagree on {key[3]}: fairer by {fairer}, less fair by {less}."
+            rows.append((*key, fairer, less, warning))
+    return pd.DataFrame(rows, columns=[*METHOD, "fairer", "less_fair", "warning"])

@@ -94,7 +94,7 @@ def _put_methods(
 ) -> None:
     named, grids = flags.get("methods") or (), flags.get("tradeoff") or ()
     assigned = [_assignment(text) for text in flags.get("assign") or ()]
-    of_methods = any(path[0] not in ("protocol", "training") for path, _ in assigned)
+    of_methods = any(path[0] not in ("primary", "protocol", "training") for path, _ in assigned)
     if named or grids or of_methods:
         _put_tables(given, "methods", named, filed, "--method")
     for text in grids:
@@ -179,6 +179,11 @@ def _put_option(
     flag = f"--set {'.'.join(path)}"
     if first == "training":
         given.put(("training", *rest), value, flag)
+        return
+    if first == "primary":
+        if "primary" not in given.keys:
+            given.keys["primary"] = _table(filed.get("primary", {}))
+        given.put(("primary", *rest), value, flag)
         return
     if first == "protocol":
         if "protocol" not in given.keys:

@@ -27,7 +27,7 @@ def command(ctx: click.Context, *, folder: Path, out: Path, metrics: tuple[str, 
 
     Where the file exists, its tolerances are kept.
     """
-    from fairbench.analyze import TOLERANCE, Run
+    from fairbench.analyze import MARGIN, Run
     from fairbench.gate import gated_metrics, measure, read, readable, write
 
     registry_for(ctx)
@@ -37,7 +37,7 @@ def command(ctx: click.Context, *, folder: Path, out: Path, metrics: tuple[str, 
         snapshot = measure(
             run,
             metrics or (tuple(before.metrics) if before else gated_metrics(run)),
-            reach=before.reach if before else TOLERANCE,
+            reach=before.reach if before else MARGIN,
             kept=before.datasets if before else None,
         )
     write(snapshot, out)

@@ -33,9 +33,8 @@ __all__ = ["command"]
     "--tolerance",
     type=click.FloatRange(min=0),
     metavar="SHARE",
-    default=0.05,
-    show_default=True,
-    help="How far above the baseline's a method's error may be where the two are compared.",
+    help="How far above the baseline's a method's error may be where the two are compared; the "
+    "study's own margin if left out.",
 )
 @click.option(
     "--out",
@@ -51,7 +50,7 @@ def command(
     form: str,
     error: str | None,
     disparity: str | None,
-    tolerance: float,
+    tolerance: float | None,
     out: Path | None,
     force: bool,
 ) -> None:

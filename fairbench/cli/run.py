@@ -32,8 +32,14 @@ POSITIVE = click.IntRange(min=1)
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Study in TOML; flags override it.")
 @click.option("--protocol", help="honest (default), paper, or another that is installed.")
-@click.option("--seeds", type=POSITIVE, help="Number of seeds, each with its own split (5).")
-@click.option("--splits", type=POSITIVE, help="Train every seed on each of this many splits.")
+@click.option(
+    "--seeds", type=POSITIVE, help="Number of seeds; without --splits each has its own split (2)."
+)
+@click.option(
+    "--splits",
+    type=POSITIVE,
+    help="Train every seed on each of this many splits (5, where --seeds is not given).",
+)
 @click.option("--entropy", type=click.IntRange(min=0), help="Root of all randomness (0).")
 @click.option(
     "--tradeoff",
@@ -46,8 +52,8 @@ POSITIVE = click.IntRange(min=1)
     "assign",
     multiple=True,
     metavar="NAME.OPTION=VALUE",
-    help="Option of a method or dataset, the protocol (protocol.OPTION), training (training.FIELD) "
-    "or the executor (executor.OPTION).",
+    help="Option of a method or dataset, the protocol (protocol.OPTION), training "
+    "(training.FIELD), the primary analysis (primary.FIELD) or the executor (executor.OPTION).",
 )
 @table_options
 @click.option("--epochs", type=POSITIVE, help="Passes over the training rows.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze import TOLERANCE, baseline_points, matched_points
+from fairbench.analyze import MARGIN, baseline_points, matched_points
 from fairbench.errors import FairbenchError, RunFolderError
 from fairbench.gate.snapshot import (
     DatasetFacts,
@@ -51,7 +51,7 @@ def measure(
     metrics: Sequence[str],
     /,
     *,
-    reach: float = TOLERANCE,
+    reach: float = MARGIN,
     kept: Mapping[str, DatasetFacts] | None = None,
 ) -> Snapshot:
     """What `run` reached on test rows at the points chosen on its selection rows.

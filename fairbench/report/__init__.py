@@ -1,17 +1,19 @@
 """Reports: what a run found, for people. Formats are plugins of kind ``reporter``."""
 
+from fairbench.report.across import Comparison
+from fairbench.report.by_group import GroupEvidence
 from fairbench.report.contents import Contents, Sheet, gather
 from fairbench.report.judgement import Judgement
 from fairbench.report.points import averaged_fronts
-from fairbench.report.ranks import Ranks
 from fairbench.report.reporter import Documents, Reporter, View
 from fairbench.report.without import unusable
 
 __all__ = [
+    "Comparison",
     "Contents",
     "Documents",
+    "GroupEvidence",
     "Judgement",
-    "Ranks",
     "Reporter",
     "Sheet",
     "View",

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from fairbench.analyze import Axes
+from fairbench.analyze import EDITION, Axes
 from fairbench.errors import StudyError, near
+from fairbench.report.across import Comparison, compared_across
+from fairbench.report.by_group import GroupEvidence, group_evidence
 from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
-from fairbench.report.ranks import Ranks, ranks
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -68,10 +69,12 @@ class Contents:
         See `averaged_fronts`.
     judgement
         Verdicts and what they rest on.
-    ranks
-        The methods ranked across datasets.
     unfinished
         A sentence on every run of which chunks are missing.
+    by_group
+        Intervals by group, evidence by pair of groups, and how arbitrary predictions are.
+    across
+        The methods compared with the baseline over datasets.
     remarks
         Problems and notes of every run.
     """
@@ -89,8 +92,9 @@ class Contents:
     summary: pd.DataFrame
     failures: pd.DataFrame
     judgement: Judgement
-    ranks: Ranks
     unfinished: tuple[str, ...]
+    by_group: GroupEvidence
+    across: Comparison
     remarks: tuple[str, ...]
 
     @property
@@ -125,15 +129,21 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     fronts = names.table([run.fronts(axes.error, axes.disparity) for run in runs])
     baselines = {sheet.label: sheet.baseline for sheet in sheets.values()}
     judged = judgement(runs, names.table, fronts, axes, baselines, view.tolerance)
+    margin = runs[0].primary.margin if view.tolerance is None else view.tolerance
+    metrics = {
+        component.name: cast("MetricDescription", component.description)
+        for run in runs
+        for component in run.components
+    }
+    scales = names.table([run.scales() for run in runs])
+    spread = dict(
+        zip(zip(scales["dataset"], scales["target"], strict=True), scales["sd"], strict=True)
+    )
     return Contents(
         runs=tuple(runs),
         axes=axes,
-        tolerance=view.tolerance,
-        metrics={
-            component.name: cast("MetricDescription", component.description)
-            for run in runs
-            for component in run.components
-        },
+        tolerance=margin,
+        metrics=metrics,
         sheets=tuple(sheets.values()),
         trials=names.table([run.trials() for run in runs]),
         measured=names.table([run.metrics() for run in runs]),
@@ -143,13 +153,21 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         summary=names.table([run.summary(axes.error, axes.disparity) for run in runs]),
         failures=names.table([run.failures() for run in runs]),
         judgement=judged,
-        ranks=ranks(tuple(sheets.values()), judged),
         unfinished=tuple(run.unfinished for run in runs if run.unfinished),
+        by_group=group_evidence(runs, names.table, axes, view.tolerance),
+        across=compared_across(
+            tuple(sheets.values()), judged, spread, metrics[axes.disparity].unit, margin
+        ),
         remarks=tuple(
             dict.fromkeys(
                 remark
                 for run in runs
-                for remark in (*run.manifest["problems"], *run.manifest["notes"], *run.notes)
+                for remark in (
+                    *run.manifest["problems"],
+                    *run.manifest["notes"],
+                    *run.notes,
+                    *_older(run),
+                )
             )
         ),
     )
@@ -168,6 +186,17 @@ def _axes(runs: Sequence[Run], view: View) -> Axes:
                     mend=near(name, fit),
                 )
     return axes
+
+
+def _older(run: Run) -> Iterator[str]:
+    """What to know of a run whose earlier reports followed other rules."""
+    edition = run.manifest.get("rules", 1)
+    if edition != EDITION:
+        yield (
+            f"{run.manifest['title']} was judged by older rules (edition {edition}) when it was "
+            f"run; this report judges it by those of today (edition {EDITION})"
+            + ("" if run.primary.declared else ", and it declared no primary analysis")
+        )
 
 
 def _role(description: object) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from fairbench.analyze import disagreements, judge
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Axes, Run
+    from fairbench.analyze import Axes, Primary, Run
 
 __all__ = ["Judgement", "judgement"]
 
@@ -36,6 +36,10 @@ class Judgement:
         Where fronts are measured, see `Run.boxes`: ideal and reference point of both losses.
     audits
         See `Run.audits`.
+    skill
+        See `Run.skill`.
+    primary
+        The analysis that the first run declared, under the report's labels.
     """
 
     verdicts: pd.DataFrame
@@ -44,6 +48,8 @@ class Judgement:
     quality: pd.DataFrame
     boxes: pd.DataFrame
     audits: pd.DataFrame
+    skill: pd.DataFrame
+    primary: Primary
 
 
 def judgement(
@@ -52,7 +58,7 @@ def judgement(
     fronts: pd.DataFrame,
     axes: Axes,
     baselines: Mapping[str, str | None],
-    tolerance: float,
+    tolerance: float | None,
     /,
 ) -> Judgement:
     """Judge every method of every dataset.
@@ -67,21 +73,60 @@ def judgement(
         Label of the baseline, by label of the dataset.
     """
     names = axes.error, axes.disparity
-    found = renamed([_ratios(run) for run in runs])
-    ratios = dict(zip(found["dataset"], found["ratio"], strict=True))
+    found = renamed([_corrections(run) for run in runs])
+    corrections = dict(zip(found["dataset"], found["correction"], strict=True))
+    views = renamed([_views(run) for run in runs])
+    primary = runs[0].primary.seen_as(
+        {name: (target, attribute) for name, target, attribute in views.to_numpy().tolist()}
+    )
+    noise = renamed([run.noise(*names) for run in runs])
+    population = None
+    if tolerance is None:  # it is about the points of the declared margin
+        population = renamed([run.population(*names) for run in runs])
+        population = population.drop_duplicates(["dataset", "target", "protected", "method"])
+    groups = renamed([run.groups() for run in runs])
+    debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
+    on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
+    other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
     judged = [
-        judge(fronts[fronts["dataset"].isin(own)], axes, baseline, ratios, tolerance=tolerance)
+        judge(
+            fronts[fronts["dataset"].isin(own)],
+            axes,
+            baseline,
+            corrections,
+            primary=primary,
+            tolerance=tolerance,
+            groups=groups,
+            population=population,
+            chance=noise.drop_duplicates(["dataset", "target", "protected"]),
+            debiased=debiased.drop_duplicates(["dataset", "target", "protected", "method"]),
+            on_test=list(on_test),
+            others=other.to_numpy(),
+        )
         for baseline, own in _by_baseline(baselines).items()
     ]
     several = [run.all_verdicts(*names, tolerance=tolerance) for run in runs]
     return Judgement(
         verdicts=pd.concat(judged, ignore_index=True),
         disagreements=renamed([disagreements(table) for table in several]),
-        noise=renamed([run.noise(*names) for run in runs]),
+        noise=noise,
         quality=renamed([run.quality(*names) for run in runs]),
         boxes=renamed([_boxes(run, axes) for run in runs]),
         audits=renamed([run.audits() for run in runs]).drop_duplicates(ignore_index=True),
+        skill=renamed([run.skill(axes.error) for run in runs]).drop_duplicates(
+            ["dataset", "target"], ignore_index=True
+        ),
+        primary=primary,
     )
+
+
+def _selected_on(run: Run) -> pd.DataFrame:
+    return pd.DataFrame({"dataset": list(run.manifest["datasets"]), "selection": run.selection})
+
+
+def _views(run: Run) -> pd.DataFrame:
+    rows = [(name, *view) for name, view in run.primary.views.items()]
+    return pd.DataFrame(rows, columns=["dataset", "target", "protected"])
 
 
 def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
@@ -99,5 +144,6 @@ def _boxes(run: Run, axes: Axes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _ratios(run: Run) -> pd.DataFrame:
-    return pd.DataFrame(list(run.ratios.items()), columns=["dataset", "ratio"])
+def _corrections(run: Run) -> pd.DataFrame:
+    rows = list(run.corrections.items())
+    return pd.DataFrame(rows, columns=["dataset", "correction"])

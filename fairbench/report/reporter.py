@@ -25,13 +25,13 @@ class View:
     error, disparity
         Names of two metrics; None for the axes of the first run's study.
     tolerance
-        Share by which the error of a method may exceed the baseline's on selection rows where
-        the two are compared.
+        Share by which the error of a method may exceed the baseline's where the two are
+        compared; None for the margin that the first run's study declared.
     """
 
     error: str | None = None
     disparity: str | None = None
-    tolerance: float = 0.05
+    tolerance: float | None = None
 
 
 class Reporter(ABC):

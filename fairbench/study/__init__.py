@@ -3,6 +3,7 @@
 from fairbench.study.config import read_document, read_study
 from fairbench.study.grid import parse_grid
 from fairbench.study.plan import Arm, Chunk, Plan, plan
+from fairbench.study.primary import PrimarySpec, primary_views
 from fairbench.study.study import MethodSpec, ProtocolSpec, Study, validated
 
 __all__ = [
@@ -10,10 +11,12 @@ __all__ = [
     "Chunk",
     "MethodSpec",
     "Plan",
+    "PrimarySpec",
     "ProtocolSpec",
     "Study",
     "parse_grid",
     "plan",
+    "primary_views",
     "read_document",
     "read_study",
     "validated",

@@ -16,6 +16,7 @@ from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
 from fairbench.study.check_splits import check_groups
 from fairbench.study.grid import check_grid
+from fairbench.study.primary import primary_views
 from fairbench.study.study import MethodSpec, Study, training_of
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def plan(
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
     _check_size(study, arms)
+    primary_views(study.primary, datasets)  # a name that is nowhere is said before training
     splits = {}
     for name, dataset in datasets.items():
         entered(f"splitting {name}, {dataset.rows:,} rows")

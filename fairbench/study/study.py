@@ -17,12 +17,14 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 
 from fairbench.dataset import DatasetSpec
 from fairbench.errors import StudyError, near
 from fairbench.method import Training
 from fairbench.study.grid import parse_grid
+from fairbench.study.primary import PrimarySpec
 
 __all__ = ["MethodSpec", "ProtocolSpec", "Study", "training_of", "validated"]
 
@@ -118,9 +120,10 @@ class Study(BaseModel):
     protocol
         How rows are split, what is selected on what, and how each dataset is trained.
     seeds
-        Number of seeds. Each draws its own split unless `splits` says otherwise.
+        Number of seeds. Alone, each draws a split of its own.
     splits
-        Number of splits, each trained with every seed; None pairs split k with seed k.
+        Number of splits, each trained with every seed; None pairs split k with seed k. Where
+        neither is given there are five splits with two seeds each; docs/statistics.md says why.
     entropy
         Root of all randomness: another value, another set of splits and initial weights.
     training
@@ -129,6 +132,8 @@ class Study(BaseModel):
         Metrics to compute; empty for all that are installed.
     error, disparity
         Axes of the fronts.
+    primary
+        The analysis that is declared before the run, in these two metrics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -138,13 +143,22 @@ class Study(BaseModel):
     datasets: tuple[_Dataset, ...] = Field(min_length=1, max_length=MOST_PARTS)
     baseline: str | None = "single-task"
     protocol: _Protocol = ProtocolSpec()
-    seeds: _Count = 5
+    seeds: _Count = 2
     splits: _Count | None = None
     entropy: Annotated[int, Ge(0), Lt(2**128), BeforeValidator(_no_truth)] = 0
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     error: str = "rmse"
     disparity: str = "rmse-disparity"
+    primary: PrimarySpec = PrimarySpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _repeated(cls, given: Any) -> Any:
+        """Five splits where neither splits nor seeds are given."""
+        if isinstance(given, Mapping) and "seeds" not in given and "splits" not in given:
+            return {**given, "splits": 5}
+        return given
 
     @property
     def all_methods(self) -> tuple[MethodSpec, ...]:
@@ -189,7 +203,8 @@ class Study(BaseModel):
 
         The order of methods and of datasets belongs to the view.
         """
-        shown = {"name": "", "metrics": (), "error": "", "disparity": ""}
+        shown: dict[str, Any] = {"name": "", "metrics": (), "error": "", "disparity": ""}
+        shown["primary"] = PrimarySpec()
         trained = self.ordered.model_copy(update=shown).canonical()
         text = "\x1f".join([trained, *more])  # names of files may be no Unicode
         return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
@@ -234,6 +249,7 @@ def _siblings(loc: tuple[int | str, ...]) -> list[str]:
         "methods": MethodSpec,
         "datasets": DatasetSpec,
         "protocol": ProtocolSpec,
+        "primary": PrimarySpec,
     }
     if len(loc) > 1 and (kind := parts.get(str(loc[0]))):
         return [f.name for f in fields(kind)]

@@ -23,8 +23,9 @@ Table = Callable[["FloatArray", "FloatArray", "Protected"], "FloatArray"]
 class _OverTrials:
     # An object rather than a closure, so that the source of a metric, whose hash goes into the
     # manifest, is the module that names it.
-    def __init__(self, metric: Table) -> None:
+    def __init__(self, metric: Table, by_row: Table | None = None) -> None:
         self.metric = metric
+        self.by_row = by_row
         self.__doc__ = metric.__doc__
 
     def __call__(
@@ -98,6 +99,11 @@ def once_per_argument(compute: Callable[[K], T]) -> Callable[[K], T]:
     not kept.
     """
     return _OncePerArgument(compute)
+
+
+def comparing(by_row: Table) -> Callable[[Table], Metric]:
+    """As `over_trials`, for a metric that compares the means by group of these row values."""
+    return lambda metric: _OverTrials(metric, by_row)
 
 
 def group_sizes(protected: Protected, /) -> FloatArray:

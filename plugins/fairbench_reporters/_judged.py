@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from fairbench.analyze import RULES
+from fairbench.analyze import in_words
 from fairbench.report import unusable
 from fairbench_reporters._cells import Cells, number
 
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from fairbench.analyze import Best
     from fairbench.report import Contents, Sheet
 
-__all__ = ["audits", "box", "comparison", "noise", "noise_sentence", "quality", "rules", "verdicts"]
+__all__ = [
+    "audits",
+    "box",
+    "comparison",
+    "doubts",
+    "noise",
+    "noise_sentence",
+    "primary",
+    "quality",
+    "rules",
+    "verdicts",
+]
 
 _LEVEL = 0.05
 
@@ -30,6 +41,37 @@ def verdicts(
     return [*judged, *(("no verdict", sentence) for sentence in missing)]
 
 
+def primary(contents: Contents, sheet: Sheet, /) -> str:
+    """The analysis that was declared; empty where this sheet is not part of it."""
+    stated = contents.judgement.primary
+    if sheet.label not in stated.views or sheet.baseline is None:
+        return ""
+    target, protected = stated.views[sheet.label]
+    whose = "Primary analysis" if stated.declared else "Primary analysis (none was declared)"
+    told = (
+        f"{whose}: {target} by {protected}, error {stated.error} with a margin of "
+        f"{100 * stated.margin:.3g} %, disparity {stated.disparity} with a margin of "
+        f"{100 * stated.disparity_margin:.3g} %. All else is exploratory."
+    )
+    axes = contents.axes
+    if stated.covers(axes, contents.tolerance):
+        return told
+    return f"{told} This report looks at another: nothing in it is the primary analysis."
+
+
+def doubts(contents: Contents, sheet: Sheet, /) -> list[str]:
+    """What takes the ground from under every comparison with the baseline."""
+    skill = contents.judgement.skill
+    own = skill[(skill["dataset"] == sheet.label) & ~skill["better"].astype(bool)]
+    name = contents.axes.error
+    return [
+        f"{sheet.baseline} is not shown to predict {s.target} better than its mean does: {name} "
+        f"{_plain(s.error, contents.axes.error_best)} against "
+        f"{_plain(s.mean_error, contents.axes.error_best)}. What is compared with it says little."
+        for s in _tuples(own)
+    ]
+
+
 def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:
     """The numbers behind the verdicts."""
     axes = contents.axes
@@ -38,13 +80,18 @@ def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /)
     header = (
         "method",
         "verdict",
-        f"change in {disparity}",
+        f"change in {disparity}{_unit(contents, axes.disparity, target)}",
         "95 % interval",
-        f"change in {error}",
+        "in the population",
+        "in sd over seeds",
+        f"change in {error}{_unit(contents, axes.error, target)}",
         "95 % interval",
+        "accuracy",
         "fairer on",
         "adjusted p",
-        "Wilcoxon p",
+        "p of error within margin",
+        "would have missed below",
+        "probability fairer",
     )
     rows = tuple(
         (
@@ -52,15 +99,20 @@ def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /)
             v.verdict,
             _signed(v.difference),
             _interval(v.low, v.high),
+            _interval(v.population_low, v.population_high),
+            _signed(v.effect_size),
             _signed(v.error_difference),
             _interval(v.error_low, v.error_high),
+            v.accuracy or "–",
             f"{v.fairer_on} of {v.splits} splits",
             number(v.adjusted_p),
-            number(v.wilcoxon_p),
+            number(v.adjusted_margin_p),
+            number(v.detectable),
+            number(v.p_fairer),
         )
         for v in _tuples(_own(contents.judgement.verdicts, sheet, target, protected))
     )
-    return Cells(header, rows, numbers=tuple(range(2, 9)))
+    return Cells(header, rows, numbers=(2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13))
 
 
 def noise_sentence(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> str:
@@ -74,11 +126,15 @@ def noise_sentence(contents: Contents, sheet: Sheet, target: str, protected: str
         f"The {name} of {sheet.baseline} alone is {floor.disparity:.3g} on average, from "
         f"{floor.low:.3g} to {floor.high:.3g} over {floor.splits} splits."
     )
+    if floor.powerless:
+        return told + f" Whether that is more than chance cannot be told: {floor.powerless}."
     if pd.notna(floor.p):
         beyond = "more than" if floor.p <= _LEVEL else "not more than"
+        side = {"low": "below", "high": "above", "one": "nearer to 1 than"}
+        limit = f"95 % {side[contents.axes.disparity_best]} {floor.null_high:.3g}"
         told += (
             f" That is {beyond} chance gives: with group labels dealt at random it is "
-            f"{floor.null_mean:.3g} (95 % below {floor.null_high:.3g}; p = {number(floor.p)})."
+            f"{floor.null_mean:.3g} ({limit}; p = {number(floor.p)})."
         )
     return told
 
@@ -91,9 +147,9 @@ def noise(contents: Contents, /) -> Cells:
         "sd over seeds",
         "sd over splits",
         "lowest to highest",
-        "by chance (95 % below)",
+        "by chance (95 % better than)",
         "p",
-        "detectable",
+        "would have missed below",
     )
     rows = tuple(
         (
@@ -104,11 +160,23 @@ def noise(contents: Contents, /) -> Cells:
             _interval(n.low, n.high),
             f"{number(n.null_mean)} ({number(n.null_high)})",
             number(n.p),
-            number(n.detectable),
+            _missed(contents, n.dataset, n.target, n.protected),
         )
         for n in _tuples(contents.judgement.noise)
     )
     return Cells(header, rows, numbers=tuple(range(1, 8)))
+
+
+def _missed(contents: Contents, dataset: str, target: str, protected: str) -> str:
+    """The differences that the verdicts of one view could not have shown, least to largest."""
+    table = contents.judgement.verdicts
+    own = table[
+        (table["dataset"] == dataset)
+        & (table["target"] == target)
+        & (table["protected"] == protected)
+    ]
+    least, most = own["detectable"].min(), own["detectable"].max()
+    return number(least) if number(least) == number(most) else _interval(least, most)
 
 
 def quality(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:
@@ -146,10 +214,11 @@ def audits(contents: Contents, /) -> Cells:
     return Cells(("level", "dataset", "audit", "finding"), rows)
 
 
-def rules() -> Iterator[tuple[str, str]]:
-    """Every verdict, and when it is given; the first that applies wins."""
-    for rule in RULES:
-        yield rule.verdict, rule.when
+def rules(judged: str) -> Iterator[tuple[str, str]]:
+    """Every verdict on ``fairness`` or ``accuracy``, and when it is given; the first wins."""
+    for what, verdict, when in in_words():
+        if what == judged:
+            yield verdict, when
 
 
 def _own(table: pd.DataFrame, sheet: Sheet, target: str, protected: str) -> pd.DataFrame:
@@ -172,6 +241,17 @@ def _tuples(table: pd.DataFrame) -> Iterator[Any]:
 def _loss(name: str, best: Best) -> str:
     """What less of is better."""
     return {"low": name, "high": f"−{name}", "one": f"distance of {name} from 1"}[best]
+
+
+def _unit(contents: Contents, metric: str, target: str) -> str:
+    """The unit of a metric in brackets; nothing for a metric without one."""
+    units = {"target": f" (in units of {target})", "target²": f" (in squared units of {target})"}
+    return units.get(contents.metrics[metric].unit, "")
+
+
+def _plain(loss: float, best: Best) -> str:
+    """A loss in the metric's own direction."""
+    return number(-loss if best == "high" else loss)
 
 
 def _signed(value: float) -> str:

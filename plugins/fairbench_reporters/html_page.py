@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged, _ranked
+from fairbench_reporters import _across, _by_group, _cells, _judged
 from fairbench_reporters._payload import payload
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Html(Reporter):
             contents=contents,
             cells=_cells,
             judged=_judged,
-            ranked=_ranked,
+            across=_across,
+            by_group=_by_group,
             manifests=[json.dumps(run.manifest, indent=2, ensure_ascii=False) for run in runs],
             # These two are files of this package: nothing in them comes from a run.
             script=Markup(script),  # noqa: S704

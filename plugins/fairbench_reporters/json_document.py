@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from fairbench.analyze import in_words
 from fairbench.report import Contents, Documents, Reporter, View, gather, unusable
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "tolerance": contents.tolerance,
         "runs": [_run(run) for run in contents.runs],
         "baselines": {sheet.label: sheet.baseline for sheet in contents.sheets},
+        "primary": _primary(contents),
+        "rules": [
+            {"of": what, "verdict": verdict, "when": when} for what, verdict, when in in_words()
+        ],
         "verdicts": _records(judged.verdicts),
         "unusable": [
             {"dataset": sheet.label, "target": target, "protected": protected, "sentence": told}
@@ -44,9 +49,14 @@ def document(contents: Contents, /) -> dict[str, Any]:
             for told in unusable(contents, sheet, target, protected)
         ],
         "disagreements": _records(judged.disagreements),
-        "ranking": _ranking(contents),
+        "across_datasets": _across(contents),
         "noise": _records(judged.noise),
+        "baseline_skill": _records(judged.skill),
         "audits": _records(judged.audits),
+        "group_intervals": _records(contents.by_group.intervals),
+        "group_pairs": _records(contents.by_group.pairs),
+        "debiased": _records(contents.by_group.debiased),
+        "arbitrariness": _records(contents.by_group.arbitrariness),
         "quality": _records(judged.quality),
         "boxes": _records(judged.boxes),
         "summary": _records(contents.summary),
@@ -59,17 +69,27 @@ def document(contents: Contents, /) -> dict[str, Any]:
     }
 
 
-def _ranking(contents: Contents) -> dict[str, Any] | None:
-    found = contents.ranks.ranking
-    if found is None:
+def _primary(contents: Contents) -> dict[str, Any]:
+    stated = asdict(contents.judgement.primary)
+    views = stated.pop("views").items()
+    return stated | {
+        "views": [
+            {"dataset": dataset, "target": target, "protected": protected}
+            for dataset, (target, protected) in views
+        ]
+    }
+
+
+def _across(contents: Contents) -> dict[str, Any] | None:
+    found = contents.across
+    if not found.methods:
         return None
-    pairs = zip(found.methods, found.ranks, strict=True)
     return {
         "metric": contents.axes.disparity,
-        "datasets": list(contents.ranks.losses.index),
-        "methods": [{"method": method, "mean_rank": rank} for method, rank in pairs],
-        "p": found.p,
-        "critical_difference": found.critical_difference,
+        "unit": found.unit,
+        "margin": found.margin,
+        "datasets": list(found.changes.index),
+        "methods": [asdict(one) for one in found.methods],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.errors import visible
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged, _ranked
+from fairbench_reporters import _across, _cells, _judged
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -51,8 +51,8 @@ class Latex(Reporter):
                 compared = _judged.comparison(contents, sheet, target, protected)
                 if compared.rows:
                     lines += _table(compared, f"{what}: against {sheet.baseline}.")
-        if (ranked := _ranked.table(contents)).rows:
-            lines += _table(ranked, _ranked.sentence(contents))
+        if (across := _across.table(contents)).rows:
+            lines += _table(across, _across.sentence(contents))
         return {"report.tex": "\n".join(lines) + "\n"}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.errors import visible
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged, _ranked
+from fairbench_reporters import _across, _by_group, _cells, _judged
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -34,9 +34,9 @@ def _lines(contents: Contents) -> Iterator[str]:
         yield from ("", f"**Unfinished:** {_escaped(sentence)}")
     for sheet in contents.sheets:
         yield from _sheet(contents, sheet)
-    if (ranked := _ranked.table(contents)).rows:
-        yield from ("", "## Ranking across datasets", "", _escaped(_ranked.sentence(contents)))
-        yield from ("", *_table(ranked))
+    if (across := _across.table(contents)).rows:
+        yield from ("", "## Methods over datasets", "", _escaped(_across.sentence(contents)))
+        yield from ("", *_table(across))
     yield from ("", "## Audits", "", *_table(_judged.audits(contents)))
     for warning in contents.judgement.disagreements["warning"]:
         yield from ("", f"**Warning:** {_escaped(warning)}")
@@ -57,8 +57,9 @@ def _lines(contents: Contents) -> Iterator[str]:
 def _sheet(contents: Contents, sheet: Sheet) -> Iterator[str]:
     yield from ("", f"## {_escaped(sheet.label)}", "")
     yield f"Protocol {_escaped(sheet.protocol['name'])}: {_escaped(sheet.protocol['label'])}"
-    for warning in _cells.warnings(sheet):
+    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
         yield from ("", f"**Warning:** {_escaped(warning)}")
+    yield from ("", _escaped(_judged.primary(contents, sheet)))
     for target, protected in sheet.views:
         yield from ("", f"### {_escaped(target)} by {_escaped(protected)}", "")
         for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):
@@ -67,12 +68,28 @@ def _sheet(contents: Contents, sheet: Sheet) -> Iterator[str]:
         compared = _judged.comparison(contents, sheet, target, protected)
         if compared.rows:
             yield from ("", *_table(compared), "")
+        for words, cells in _groups(contents, sheet, target, protected):
+            yield from ("", words, "", *_table(cells), "")
         yield "Fronts chosen on selection rows; mean ± sd over splits and seeds on test rows."
         yield from ("", *_table(_cells.points(contents, sheet, target, protected)))
     yield from ("", f"Data: {_escaped(sheet.facts['title'])}", "")
     for name, words in _cells.card(sheet, contents):
         if words:
             yield f"- {name}: {_escaped(words)}"
+
+
+def _groups(
+    contents: Contents, sheet: Sheet, target: str, protected: str
+) -> Iterator[tuple[str, _cells.Cells]]:
+    """Tables of what is known of groups, each with its sentence."""
+    view = contents, sheet, target, protected
+    for words, cells in (
+        ("Groups, means over splits and seeds on test rows.", _by_group.intervals(*view)),
+        ("Pairs of groups; p adjusted by Holm.", _by_group.pairs(*view)),
+        ("How far predictions move with the seed alone.", _by_group.arbitrariness(*view)),
+    ):
+        if cells.rows:
+            yield words, cells
 
 
 def _table(cells: _cells.Cells) -> Iterator[str]:

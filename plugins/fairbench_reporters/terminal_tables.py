@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _cells, _judged, _ranked
+from fairbench_reporters import _across, _cells, _judged
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,7 @@ _WIDE = 240
 """Columns where there is no terminal: enough that nothing is folded in practice."""
 
 
-_STYLES = {"fairer": "green", "worse": "red"}
+_STYLES = {"fairer": "green", "less fair": "red", "fairer by levelling down": "red"}
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Terminal(Reporter):
             _say(console, f"Unfinished: {sentence}", "bold yellow")
         for sheet in contents.sheets:
             _sheet(console, contents, sheet)
-        if (ranked := _ranked.table(contents)).rows:
-            _say(console, _ranked.sentence(contents))
-            _table(console, "ranking across datasets", ranked)
+        if (across := _across.table(contents)).rows:
+            _say(console, _across.sentence(contents))
+            _table(console, "methods over datasets", across)
         _troubles(console, contents)
         _table(console, "costs", _cells.costs(contents))
         for run in contents.runs:
@@ -60,8 +60,10 @@ class Terminal(Reporter):
 def _sheet(console: Console, contents: Contents, sheet: Sheet) -> None:
     _say(console, f"{sheet.label}: {sheet.facts['title']}", "bold reverse")
     _say(console, f"protocol {sheet.protocol['name']}: {sheet.protocol['label']}")
-    for warning in _cells.warnings(sheet):
+    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
         _say(console, f"Warning: {warning}", "yellow")
+    if told := _judged.primary(contents, sheet):
+        _say(console, told)
     for target, protected in sheet.views:
         console.print()
         _say(console, f"{target} by {protected}", "bold")

@@ -93,12 +93,14 @@ def make_run(tmp_path):
         dataset="toy",
         clusters=None,
         predict=None,
+        groups=2,
     ):
         methods = methods or {"base": (None,), "tuned": (0.5, 1.0, 2.0)}
         rng = np.random.default_rng(seed)
         y = rng.normal(size=(rows, 1))
-        groups = rng.integers(0, 2, rows)
-        protected = Protected("sex", "binary", groups.astype(float), groups, ("f", "m"))
+        labels, kind = tuple("fmabcdegh"[:groups]), "binary" if groups == 2 else "categorical"
+        groups = rng.integers(0, groups, rows)
+        protected = Protected("sex", kind, groups.astype(float), groups, labels)
         parts = tuple(split_of(rows, number) for number in range(splits))
         folder = RunFolder(tmp_path / name)
         folder.write_manifest(
@@ -111,7 +113,7 @@ def make_run(tmp_path):
                         "file": "toy",
                         "targets": ["y"],
                         "protected": [
-                            {"name": "sex", "kind": "binary", "labels": ["f", "m"], "small": []}
+                            {"name": "sex", "kind": kind, "labels": list(labels), "small": []}
                         ],
                         "cluster": "" if clusters is None else "person",
                         "rows": rows,

@@ -4,16 +4,26 @@ The slow tests are those that count, with at least 400 studies each; the fast on
 something breaks. Numbers and explanation: docs/statistics.md.
 """
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from fairbench.analyze import Run, corrected_interval, judge
-from fairbench.analyze.simulation import AXES, RATIO, Truth, judge_each, simulate_fronts
+from fairbench.analyze.planning import rotation
+from fairbench.analyze.simulation import (
+    AXES,
+    FOLDS,
+    Truth,
+    judge_each,
+    simulate,
+    simulate_fronts,
+)
 
 
 def studies(truth, count):
-    return judge_each(simulate_fronts(truth, count, seed=1))
+    return judge_each(*simulate(truth, count, seed=1))
 
 
 def limits(found, count):
@@ -22,8 +32,12 @@ def limits(found, count):
     return interval.low, interval.high
 
 
-def fairer(found):
-    return int((found["verdict"] == "fairer").sum())
+def said(rows, *verdicts):
+    return int(rows["verdict"].isin(verdicts).sum())
+
+
+def fairer(rows):
+    return said(rows, "fairer", "fairer by levelling down")
 
 
 def covered(found, truth):
@@ -31,33 +45,62 @@ def covered(found, truth):
 
 
 def test_copies_are_seldom_told_apart():
-    rows = studies(Truth(splits=5, trial_sd=0.3), 60)
+    rows = studies(Truth(splits=5, seeds=2, trial_sd=0.3), 60)
     assert limits(fairer(rows), 60)[0] <= 0.05
     assert covered(rows, 0.0) >= 52
 
 
 def test_judged_together_as_one_by_one():
     truth = Truth(splits=5, values=8, trial_sd=0.3)
-    together = judge_each(simulate_fronts(truth, 4, seed=2)).set_index("dataset")
-    fronts = simulate_fronts(truth, 4, seed=2)
+    fronts, groups = simulate(truth, 4, seed=2)
+    together = judge_each(fronts, groups).set_index("dataset")
     for name, part in fronts.groupby("dataset"):
-        alone = judge(part, AXES, "baseline", {name: RATIO})
-        assert alone["verdict"].item() == together.loc[name, "verdict"]
-        assert alone["high"].item() == together.loc[name, "high"]
+        own = groups[groups["dataset"] == name]
+        alone = judge(part, AXES, "baseline", {name: rotation(truth.splits, FOLDS)}, groups=own)
+        for column in ("verdict", "accuracy", "high", "gain_p", "detectable"):
+            assert alone[column].item() == together.loc[name, column]
 
 
-def test_an_inert_sweep_is_no_method():
-    truth = Truth(splits=6, values=30, row_sd=0.0, trial_sd=0.4)
-    rows = studies(truth, 40)
-    lucky = ((rows["adjusted_p"] <= 0.05) & (rows["difference"] < 0)).sum()
+def test_luck_that_is_smooth_in_the_grid_is_not_chosen():
+    """All values of a seed share its luck: what a seed's own rows choose, its test rows repeat."""
+    truth = Truth(splits=6, seeds=2, values=30, row_sd=0.0, trial_sd=0.4, smooth=0.9)
+    rows = studies(truth, 60)
     assert fairer(rows) <= 4
-    assert rows["difference"].mean() < -0.05  # picking does lower it
-    assert fairer(rows) <= lucky
+    assert abs(rows["difference"].mean()) < 0.05
+    with_own = simulate_fronts(truth, 60, seed=1)
+    best = with_own.groupby(["dataset", "method", "split", "seed"])["disparity"].min()
+    gained = best.groupby("method").mean()
+    assert gained["method"] < gained["baseline"] - 0.2  # there was luck to be chosen
+
+
+def test_smooth_luck_is_as_smooth_as_it_says():
+    truth = Truth(splits=2, seeds=300, values=6, rows=4000, row_sd=0.0, trial_sd=0.5, smooth=0.8)
+    found = simulate_fronts(truth).query("method == 'method'")
+    wide = found.pivot_table(index=["split", "seed"], columns="value", values="disparity")
+    neighbours = np.mean([wide[k].corr(wide[k + 1]) for k in range(5)])
+    assert 0.6 < neighbours < 0.85
+    assert wide[0].corr(wide[5]) < neighbours
+    assert wide.std().max() < 1.25 * wide.std().min()  # no value varies more than another
+
+
+def test_an_error_beyond_the_margin_is_not_let_through():
+    truth = Truth(splits=10, seeds=2, rows=1000, row_sd=0.1, trial_sd=0.05, effect=0.6)
+    beyond = Truth(**{**asdict(truth), "error_excess": 0.25})  # 6 % more error, though fairer
+    rows = studies(beyond, 40)
+    assert rows["error_difference"].mean() > 0.05 * rows["base_error"].mean()
+    assert fairer(rows) <= 4
+    assert fairer(studies(truth, 40)) >= 36
+
+
+def test_noise_for_the_better_off_is_levelling_down():
+    rows = studies(Truth(splits=10, seeds=2, rows=1000, row_sd=0.1, spoiled=0.4), 60)
+    assert said(rows, "fairer") <= 3
+    assert said(rows, "fairer by levelling down") >= 6
 
 
 def test_a_large_effect_is_found():
     rows = studies(Truth(splits=10, rows=2000, effect=1.0, trial_sd=0.05), 25)
-    assert fairer(rows) >= 20
+    assert said(rows, "fairer") >= 20
 
 
 def test_simulated_metrics_are_those_of_the_model():
@@ -66,10 +109,6 @@ def test_simulated_metrics_are_those_of_the_model():
     found = simulate_fronts(truth)
     assert found["disparity"].mean() == pytest.approx(np.sqrt(2.5) - np.sqrt(1.25), abs=0.05)
     assert found["error"].mean() == pytest.approx(np.sqrt((1.25 + 2.5) / 2), abs=0.05)
-    spread = Truth(splits=4, seeds=500, rows=4000, trial_sd=0.3, gap=0.0)
-    first = simulate_fronts(spread).query("method == 'baseline'")
-    both = first[["disparity", "selection_disparity"]].corr().iloc[0, 1]
-    assert both > 0.2  # an unfair trial is unfair on validation and on test alike
 
 
 def test_through_a_stored_run(make_run, metrics):
@@ -90,8 +129,8 @@ def test_through_a_stored_run(make_run, metrics):
             seed=seed,
             metrics=("err", "gap"),
         )
-        found.append(Run(folder.path).verdicts()["verdict"].item())
-    assert found.count("fairer") <= 2
+        found.append(Run(folder.path).verdicts()["p"].item())
+    assert sum(p <= 0.05 for p in found) <= 2
 
 
 @pytest.mark.slow
@@ -99,19 +138,20 @@ def test_through_a_stored_run(make_run, metrics):
 @pytest.mark.parametrize(
     "truth",
     [
-        Truth(splits=5, trial_sd=0.3),
+        Truth(splits=5, seeds=2, trial_sd=0.3),
         Truth(splits=10, trial_sd=0.3),
         Truth(splits=5, seeds=3, trial_sd=0.3),
-        Truth(splits=10, values=50, trial_sd=0.3),
-        Truth(splits=10, values=50, row_sd=0.0, trial_sd=0.3),
+        Truth(splits=10, values=50, trial_sd=0.3, smooth=0.95),
+        Truth(splits=10, values=50, row_sd=0.0, trial_sd=0.3, smooth=0.95),
+        Truth(splits=10, seeds=2, values=50, trial_sd=0.3, value_sd=0.3, smooth=0.9),
     ],
-    ids=["5-splits", "10-splits", "5-splits-3-seeds", "50-values", "50-lucky-values"],
+    ids=["5x2", "10x1", "5x3", "50-values", "50-lucky-values", "50-values-with-rows"],
 )
 def test_false_verdicts_are_at_most_five_percent(truth):
     count = 800
     rows = studies(truth, count)
     assert limits(fairer(rows), count)[1] <= 0.05
-    assert limits(int((rows["verdict"] == "worse").sum()), count)[1] <= 0.05
+    assert limits(said(rows, "less fair"), count)[1] <= 0.05
 
 
 @pytest.mark.slow
@@ -121,7 +161,7 @@ def test_power_grows_with_the_effect():
     found = [fairer(studies(truth, 400)) / 400 for truth in truths]
     assert found == sorted(found)
     assert found[0] <= 0.05
-    assert found[-1] >= 0.95
+    assert found[-1] >= 0.9
 
 
 @pytest.mark.parametrize("splits", [3, 5, 10, 30])

@@ -1,3 +1,4 @@
+import moocore
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from fairbench.analyze import (
     Run,
     attainment_difference,
+    deployed,
     difference,
     hypervolume,
     indicators,
@@ -38,12 +40,46 @@ def test_hypervolume_is_the_share_of_the_square_below(points):
 
 def test_indicators_by_hand():
     reference = np.array([[0.0, 0.5], [0.5, 0.0]])
-    volume, igd, epsilon = indicators(np.array([[0.25, 0.5], [0.5, 0.25]]), reference)
-    assert volume == pytest.approx(0.5 * 0.75 + 0.25 * 0.5)
+    front = np.array([[0.25, 0.5], [0.5, 0.25]])
+    volume, igd, epsilon = indicators(front, front, reference)
+    assert volume == pytest.approx(0.5 * 0.75 + 0.25 * 0.5, abs=5e-4)
     assert igd == pytest.approx(0.25)
     assert epsilon == pytest.approx(0.25)
-    assert indicators(reference, reference) == (pytest.approx(0.75), 0.0, 0.0)
-    assert np.isnan(indicators(np.empty((0, 2)), reference)[1:]).all()
+    assert indicators(reference, reference, reference) == (pytest.approx(0.75, abs=5e-4), 0.0, 0.0)
+    nothing = np.empty((0, 2))
+    assert np.isnan(indicators(nothing, nothing, reference)[1:]).all()
+
+
+@given(POINTS, POINTS)
+def test_indicators_are_the_usual_ones_where_rows_agree(points, reference):
+    volume, igd, epsilon = indicators(points, points, reference)
+    assert volume == pytest.approx(hypervolume(points), abs=1e-3)
+    assert igd == pytest.approx(moocore.igd_plus(points, reference))
+    assert epsilon == pytest.approx(moocore.epsilon_additive(points, reference))
+
+
+def test_what_was_chosen_elsewhere_is_measured_here():
+    """Two trials; the better one of the test rows is not the one that was chosen."""
+    test = np.array([[0.2, 0.2], [0.6, 0.6]])
+    chosen = test[::-1]
+    volume, igd, epsilon = indicators(test, chosen, np.array([[0.1, 0.1]]))
+    assert volume == pytest.approx(0.4**2, abs=5e-4)
+    assert igd == pytest.approx(0.5 * np.sqrt(2))
+    assert epsilon == pytest.approx(0.5)
+
+
+def test_of_trials_that_are_alike_one_is_as_good_as_many():
+    rng = np.random.default_rng(0)
+    found = {k: [] for k in (1, 5, 40)}
+    for _ in range(300):
+        test, elsewhere = rng.uniform(0.2, 1.0, size=(2, 40, 2))
+        for k in found:
+            found[k].append([deployed(test[:k], elsewhere[:k]), hypervolume(test[:k])])
+    means = {k: np.mean(values, axis=0) for k, values in found.items()}
+    se = np.std(found[1], axis=0)[0] / np.sqrt(300)
+    assert means[40][0] == pytest.approx(means[1][0], abs=4 * se)
+    assert means[5][0] == pytest.approx(means[1][0], abs=4 * se)
+    assert means[40][1] > means[1][1] + 20 * se  # the union of all of them does grow
 
 
 @given(st.integers(0, 50), st.sampled_from([25, 50, 75, 100]))
@@ -104,10 +140,12 @@ def test_optimism_is_what_test_selection_would_have_added(run):
     ((_, box),) = run.boxes().items()
     row = found.query("method == 'tuned' and split == 2").iloc[0]
     fronts = run.fronts().query("method == 'tuned' and split == 2")
-    chosen = fronts.loc[fronts["front"], ["error", "disparity"]].to_numpy()
-    assert row["honest"] == pytest.approx(hypervolume(box.scaled(chosen)))
     everything = fronts[["error", "disparity"]].to_numpy()
-    assert row["test_selected"] == pytest.approx(hypervolume(box.scaled(everything)))
+    chosen = fronts[["selection_error", "selection_disparity"]].to_numpy()
+    expected = deployed(box.scaled(everything), box.scaled(chosen))
+    assert row["honest"] == pytest.approx(expected)
+    whole = hypervolume(box.scaled(everything))
+    assert row["test_selected"] == pytest.approx(whole, abs=1e-3)
 
 
 def test_selecting_on_test_has_no_gap_left_to_show(make_run, metrics):

@@ -100,6 +100,7 @@ def write_run(
     views: int = 2,
     title: str = "static-alpha on made-up data",
     seed: int = 0,
+    margin: float = 0.05,
 ) -> RunFolder:
     """Write a run folder: one failed chunk and one diverged trial where `trouble`.
 
@@ -170,6 +171,7 @@ def write_run(
     manifest["title"] = title
     manifest["chunks"] = keys
     manifest["metrics"] = list(metrics)
+    manifest["primary"]["margin"] = margin
     manifest["protocol"]["selection"] = selection
     if not baseline:
         manifest["baseline"] = None
@@ -224,6 +226,17 @@ def _manifest(methods, sets, facts, splits, trials, done, failed, seed) -> dict:
         "methods": {label: {arm.label: arm.facts for arm in methods} for label in sets},
         "baseline": methods[0].label,
         "axes": {"error": "rmse", "disparity": "rmse-disparity"},
+        "rules": 2,
+        "primary": {
+            "error": "rmse",
+            "disparity": "rmse-disparity",
+            "margin": 0.05,
+            "disparity_margin": 0.2,
+            "views": {
+                label: [own["targets"][0], own["protected"][0]["name"]]
+                for label, own in facts.items()
+            },
+        },
         "metrics": METRICS,
         "machine": {"platform": "Linux", "processor": "made up", "cores": 2, "memory_gb": 8.0},
         "progress": {

@@ -42,15 +42,40 @@ function column(set, view, part, metric) {
   return tables[part][view.target][metric];
 }
 
-// One point per finished trial. x, y: error and disparity on the shown part; cx, cy: their
-// costs on the part that trade-off points are selected on.
+// For every trial the mean of `costs` that its trade-off value had in other trainings: the other
+// seeds of its split or, where each split has one seed, the other splits. A value chosen by the
+// seed's own rows would be chosen for its luck. A study of one training has nothing else.
+function seenElsewhere(trial, costs) {
+  const runs = new Set(trial.split.map((split, i) => split + SEP + trial.seed[i]));
+  if (runs.size === 1) return costs;
+  const several = runs.size > new Set(trial.split).size;
+  const keys = costs.map((_, i) =>
+    [trial.method[i], trial.value[i], several ? trial.split[i] : ""].join(SEP));
+  const sums = new Map();
+  costs.forEach((value, i) => {
+    if (value === null) return;
+    const [sum, count] = sums.get(keys[i]) || [0, 0];
+    sums.set(keys[i], [sum + value, count + 1]);
+  });
+  return costs.map((value, i) => {
+    if (value === null) return null;
+    const [sum, count] = sums.get(keys[i]);
+    return count > 1 ? (sum - value) / (count - 1) : null;
+  });
+}
+
+// One point per finished trial. x, y: error and disparity on the shown part; cx, cy: the costs
+// that trade-off points are selected by.
 function points(set, view) {
   const error = view.metrics[view.error];
   const disparity = view.metrics[view.disparity];
   const x = column(set, view, view.part, view.error);
   const y = column(set, view, view.part, view.disparity);
-  const sx = column(set, view, set.selection, view.error);
-  const sy = column(set, view, set.selection, view.disparity);
+  const seen = (values) => (set.selection === "test" ? values : seenElsewhere(set.trial, values));
+  const costs = (metric, name) =>
+    seen(column(set, view, set.selection, name).map((v) => cost(metric, v)));
+  const sx = costs(error, view.error);
+  const sy = costs(disparity, view.disparity);
   const found = [];
   for (let i = 0; i < set.trial.method.length; i += 1) {
     const whole = [x[i], y[i], sx[i], sy[i]].every((v) => v !== null);
@@ -63,8 +88,8 @@ function points(set, view) {
       split: set.trial.split[i],
       x: x[i],
       y: y[i],
-      cx: cost(error, sx[i]),
-      cy: cost(disparity, sy[i]),
+      cx: sx[i],
+      cy: sy[i],
     });
   }
   return found;
