@@ -226,6 +226,8 @@ def read(path: Path, /) -> Snapshot:
         Where it is missing, damaged, of another format, or holds a key that is not known.
     """
     try:
+        if path.exists() and not path.is_file():  # a device may have no end
+            raise OSError("it is no regular file")
         content = path.read_bytes()
     except OSError as error:
         raise BaselineError(

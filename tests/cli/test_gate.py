@@ -194,7 +194,7 @@ def test_bad_calls_end_with_two(folders, stored, tmp_path):
     assert "did you mean" in result.stderr
 
 
-@pytest.mark.parametrize("missing", ["metrics", "datasets", "axes", "progress"])
+@pytest.mark.parametrize("missing", ["metrics", "datasets", "axes"])
 def test_a_damaged_manifest_ends_with_two(tmp_path, stored, missing):
     run = write_run(tmp_path / "run", edit=lambda manifest: manifest.pop(missing))
     for result in (gate(run, stored), baseline(run, "-o", tmp_path / "b.json")):

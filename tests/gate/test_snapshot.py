@@ -225,3 +225,8 @@ def test_a_file_that_may_not_be_read_is_told(file, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", refuse)
     monkeypatch.setattr(Path, "read_text", refuse)
     assert "cannot be read" in complaint(file).what
+
+
+def test_a_device_is_not_read():
+    with pytest.raises(BaselineError, match="no regular file"):
+        read(Path("/dev/zero"))
