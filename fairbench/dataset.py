@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,7 +107,15 @@ class Roles:
 class Card:
     """Data card: what a reader must know before trusting a number computed on this dataset.
 
-    `dropped` pairs a reason with the number of rows dropped for it.
+    Parameters
+    ----------
+    dropped
+        Reasons, each with the number of rows dropped for it.
+    imputed
+        Columns, each with the number of missing cells that are filled in on training rows.
+    notices
+        What building the dataset did that a reader must know before training: columns left
+        out, rows lost by group, values filled in. Shown on the terminal too.
     """
 
     title: str
@@ -118,6 +126,8 @@ class Card:
     warning: str = ""
     rows: int = 0
     dropped: tuple[tuple[str, int], ...] = ()
+    imputed: tuple[tuple[str, int], ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +137,8 @@ class DatasetSpec:
     Parameters
     ----------
     name
-        Name of a dataset plugin (`dist:name` where two offer it), or the path of a CSV or
-        Parquet file.
+        Name of a dataset plugin (`dist:name` where two offer it), or the path of a table: CSV,
+        Parquet, Feather or Excel.
     targets
         Columns to predict, the first being the main one; empty for the dataset's default.
     protected
@@ -151,6 +161,17 @@ class DatasetSpec:
         Tells two uses of one dataset apart in reports; defaults to the dataset's name.
     options
         Of the dataset's plugin: ``{"rows": 10000}`` for ``synthetic``.
+    categorical, numeric, drop
+        Columns that are categories whatever they hold, that are numbers and features whatever
+        they look like, and that are no features.
+    missing
+        Whether a missing feature is filled in on training rows or costs the row.
+    missing_target
+        Whether a missing target in a user's table is an error or costs the row.
+    keep_na
+        Whether the text NA in a protected attribute is a group of that name.
+    decimal, thousands, encoding
+        How a user's file writes numbers and text, where that is not for the file to tell.
     """
 
     name: str
@@ -158,11 +179,20 @@ class DatasetSpec:
     protected: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     cluster: str = ""
-    bins: int = 2
-    min_group: Annotated[int, Ge(1)] | None = None
+    bins: Annotated[int, Ge(2), Le(1000)] = 2
+    min_group: Annotated[int, Ge(1), Le(10**9)] | None = None
     merge_groups: bool = False
     label: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    categorical: tuple[str, ...] = ()
+    numeric: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: Literal["impute", "drop"] = "impute"
+    missing_target: Literal["error", "drop"] = "error"
+    keep_na: bool = False
+    decimal: Literal["", ".", ","] = ""
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,18 +248,22 @@ class Protected:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Numbers ready for training: no missing and no infinite value in any array.
+    """Numbers ready for training: no infinite value, and none missing but in `imputed` columns.
 
     Attributes
     ----------
     features : (n, d) float
-        In their own units; scaling is fitted per split, on its training rows.
+        In their own units. Scaling is fitted per split, on its training rows, and so is what
+        stands in for NaN: methods take features from a `Fold`, which does both.
     targets : (n, t) float
         In their own units, column 0 the main target.
     protected
         At least one attribute; the first is the one methods train on.
     clusters : (n,) int or None
         Rows with equal numbers belong together and never straddle a split.
+    imputed
+        Columns of `features` that hold NaN: one column of numbers each, or together all
+        columns of a one-hot text.
     """
 
     name: str
@@ -241,11 +275,39 @@ class Dataset:
     clusters: IntArray | None
     cluster_name: str
     card: Card
+    imputed: tuple[tuple[int, ...], ...] = ()
 
     @property
     def rows(self) -> int:
         """Number of rows n."""
         return int(self.features.shape[0])
+
+    def fill(self, rows: IntArray, /) -> FloatArray:
+        """(d,) float: what stands in for a missing feature, from `rows` alone.
+
+        The median of numbers, the most frequent level of texts (the first of those as
+        frequent); 0 where no row has a value.
+        """
+        import numpy as np
+
+        values = np.zeros(self.features.shape[1])
+        for columns in self.imputed:
+            part = self.features[rows[:, None], columns]
+            present = part[~np.isnan(part[:, 0])]
+            if not len(present):
+                continue
+            if len(columns) == 1:
+                values[columns[0]] = np.median(present)
+            else:
+                values[columns[int(present.sum(axis=0).argmax())]] = 1.0
+        return values
+
+    def filled(self, rows: IntArray, fill: FloatArray, /) -> FloatArray:
+        """Features (rows, d) with `fill` for what is missing."""
+        import numpy as np
+
+        features = self.features[rows]
+        return np.where(np.isnan(features), fill, features) if self.imputed else features
 
     @cached_property
     def digest(self) -> str:
@@ -259,6 +321,8 @@ class Dataset:
             arrays += [attribute.values, attribute.groups]
         if self.clusters is not None:
             arrays.append(self.clusters)
+        if self.imputed:
+            names += ["|", *map(str, self.imputed)]
         sha.update("\x1f".join(names).encode())
         for array in arrays:
             sha.update(str((array.shape, array.dtype.str)).encode())

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
+
+from fairbench.errors import transient
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +31,12 @@ __all__ = [
     "Trained",
     "Training",
     "Trial",
+    "Use",
     "Work",
 ]
+
+MOST = 10**9
+"""Of anything that is counted in `Training`."""
 
 Part = Literal["train", "validation", "test"]
 Status = Literal["ok", "diverged", "failed"]
@@ -116,27 +124,27 @@ class Training:
         ``torch`` elsewhere. The compiled kernel rounds differently.
     """
 
-    epochs: Annotated[int, Ge(1)] = 50
-    batch_size: Annotated[int, Ge(1)] = 32
+    epochs: Annotated[int, Ge(1), Le(MOST)] = 50
+    batch_size: Annotated[int, Ge(1), Le(MOST)] = 32
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: Annotated[float, Gt(0)] = 0.01
+    lr: Annotated[float, Gt(0), Lt(math.inf)] = 0.01
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    weight_decay: Annotated[float, Ge(0)] = 0.0
+    weight_decay: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    clip_norm: Annotated[float, Gt(0)] | None = None
-    patience: Annotated[int, Ge(1)] | None = None
-    min_delta: Annotated[float, Ge(0)] = 0.0
-    chain: Annotated[int, Ge(1)] = 1
+    clip_norm: Annotated[float, Gt(0), Lt(math.inf)] | None = None
+    patience: Annotated[int, Ge(1), Le(MOST)] | None = None
+    min_delta: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
+    chain: Annotated[int, Ge(1), Le(MOST)] = 1
     dtype: Literal["float32", "float64"] = "float32"
     scale_targets: bool = True
-    lanes: Annotated[int, Ge(1)] = 64
-    memory: Annotated[int, Ge(1)] = 1024
+    lanes: Annotated[int, Ge(1), Le(MOST)] = 64
+    memory: Annotated[int, Ge(1), Le(MOST)] = 1024
     kernel: Literal["auto", "compiled", "torch", "graph"] = "auto"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A dataset under one split, scaled by its training rows only.
+    """A dataset under one split, filled in and scaled by its training rows only.
 
     Without `scale_targets` the targets stay in their own units.
     """
@@ -146,8 +154,12 @@ class Fold:
     scale_targets: bool = True
 
     @cached_property
+    def _fill(self) -> FloatArray:
+        return self.dataset.fill(self.split.train)
+
+    @cached_property
     def _feature_scale(self) -> tuple[FloatArray, FloatArray]:
-        return _moments(self.dataset.features[self.split.train])
+        return _moments(self.dataset.filled(self.split.train, self._fill))
 
     @cached_property
     def _target_scale(self) -> tuple[FloatArray, FloatArray]:
@@ -155,9 +167,12 @@ class Fold:
         return moments if self.scale_targets else (0 * moments[0], 0 * moments[1] + 1)
 
     def features(self, part: Part, /) -> FloatArray:
-        """Features (rows, d), each with mean 0 and standard deviation 1 on training rows."""
+        """Features (rows, d), each with mean 0 and standard deviation 1 on training rows.
+
+        Missing ones are filled in before with what training rows say: see `Dataset.fill`.
+        """
         mean, scale = self._feature_scale
-        return (self.dataset.features[self.split[part]] - mean) / scale
+        return (self.dataset.filled(self.split[part], self._fill) - mean) / scale
 
     def targets(self, part: Part, /) -> FloatArray:
         """Targets (rows, t), standardised likewise unless they stay in their own units."""
@@ -224,6 +239,9 @@ class Prediction:
         What training recorded, by name: ``epochs`` actually trained, losses per epoch …
     note
         Why the trial failed or diverged.
+    transient
+        Of a trial that failed: whether that lay in the machine and not in the trial, so that
+        another run should try again.
     """
 
     validation: FloatArray
@@ -231,6 +249,7 @@ class Prediction:
     record: Mapping[str, np.ndarray] = field(default_factory=dict)
     status: Status = "ok"
     note: str = ""
+    transient: bool = False
 
     @classmethod
     def missing(cls, fold: Fold, status: Status, note: str, /) -> Prediction:
@@ -259,16 +278,29 @@ class Trained:
     notes: Sequence[str] = ()
 
 
-class Method(ABC):
-    """Subclasses are frozen dataclasses whose fields are the method's options.
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A component that a method builds by its name, with the options it builds it with.
 
-    Attributes
-    ----------
-    trains_networks
-        Whether ``training.kernel`` has a say.
+    ``fairbench.plugins.load().build(use)`` is that component.
     """
 
-    trains_networks: ClassVar[bool] = False
+    kind: Literal["model", "weighting", "method", "metric"]
+    name: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+class Method(ABC):
+    """Subclasses are frozen dataclasses whose fields are the method's options."""
+
+    def uses(self) -> Sequence[Use]:
+        """The components that it is made of: the models, weightings and methods it builds.
+
+        They are part of a run's identity, and a method that uses a model, itself or through
+        others, is trained by the kernel that the run has chosen. What is built by name and not
+        declared fails. A component used may have a method `uses` in its turn.
+        """
+        return ()
 
     @property
     def tradeoff(self) -> Tradeoff | None:
@@ -290,20 +322,23 @@ class Method(ABC):
 
 
 class OneByOne(Method):
-    """A method whose trials are fitted one after the other."""
+    """A method whose trials are fitted one after the other.
+
+    A trial that raises has failed and the others go on. Running the study again leaves it at
+    that, unless the error was a `transient` one.
+    """
 
     @abstractmethod
     def fit(self, trial: Trial, work: Work, /) -> Prediction:
         """Fit and predict one trial."""
 
     def train(self, work: Work, /) -> Trained:
-        return Trained(list(self._predictions(work)))
+        return Trained([self._prediction(trial, work) for trial in work.trials])
 
-    def _predictions(self, work: Work) -> Iterator[Prediction]:
-        import traceback
-
-        for trial in work.trials:
-            try:
-                yield self.fit(trial, work)
-            except Exception:  # one failing trial is recorded and the rest goes on
-                yield Prediction.missing(work.fold, "failed", traceback.format_exc())
+    def _prediction(self, trial: Trial, work: Work) -> Prediction:
+        try:
+            return self.fit(trial, work)
+        except Exception as error:  # one failing trial is recorded and the rest goes on
+            note = "".join(traceback.format_exception(error))
+            missing = Prediction.missing(work.fold, "failed", note)
+            return replace(missing, transient=transient(error))

@@ -12,48 +12,63 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from fairbench._version import __version__
+from fairbench.plugins import Code, analysis_code, code_of, code_of_class, core_code
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
     from fairbench.plugins import Component, Registry
     from fairbench.study import Arm, Plan
 
-__all__ = ["describe"]
+__all__ = ["describe", "machine"]
 
 _PACKAGES = ("torch", "numpy", "pandas", "scikit-learn", "scipy")
 
 
-def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[str, Any]:
-    """Everything of the manifest but progress and command, with the run's `id`.
+def describe(
+    plan: Plan, registry: Registry, kernels: Sequence[str], executor: object = None, /
+) -> dict[str, Any]:
+    """Everything of the manifest but progress and sittings, with the run's `id`.
 
     `kernels` are what trains networks: ``torch``, the compiler of the compiled kernel, or both.
+    `executor` is the one asked for, if any.
 
-    The id is a hash of what decides predictions: the study, the data, the versions, and the
-    code of the plugins that train. Two runs of one id are the same run.
+    The id is a hash of what decides predictions: the study, the data, the versions, and all
+    code that trains. Two runs of one id are the same run. Metrics and what makes tables of
+    predictions are told apart from these: tables are made anew, predictions are not.
     """
-    components = [component.provenance() for component in _components(plan)]
-    trained = [c for c in components if c["kind"] != "metric"]
+    trained, shown = _trained(plan), list(plan.metrics)
+    known = {origin: code_of(*origin) for origin in {c.origin() for c in (*trained, *shown)}}
+    trainers = [known[component.origin()] for component in trained]
+    if executor is not None:
+        trainers.append(code_of_class(type(executor)))
+    code = {
+        "trained": _by_name([core_code(), *trainers]),
+        "shown": _by_name([analysis_code(), *(known[component.origin()] for component in shown)]),
+    }
     digests = {name: dataset.digest for name, dataset in plan.datasets.items()}
     versions = _versions()
     if kernels:
         versions["kernel"] = ", ".join(sorted(kernels))
-    identity = json.dumps([versions, trained, digests], sort_keys=True, default=str)
+    targets = sorted((c.kind, c.qualified, c.description.target) for c in trained)
+    identity = json.dumps([versions, targets, code["trained"], digests], sort_keys=True)
     study = plan.study
     return {
         "title": study.title,
         "id": study.digest(identity),
         "study": study.model_dump(mode="json"),
         "versions": versions,
-        "components": components,
+        "code": code,
+        "components": [c.provenance(known[c.origin()]) for c in (*trained, *shown)],
         "protocol": {
             "name": study.protocol.name,
             "label": plan.protocol.label,
             "selection": plan.protocol.selection,
+            "test_share": plan.protocol.test_share,
             "options": asdict(plan.protocol),  # type: ignore[call-overload]
         },
         "datasets": {
-            name: _dataset(dataset, number)
-            for number, (name, dataset) in enumerate(plan.datasets.items())
+            name: _dataset(dataset, sorted(plan.datasets).index(name))
+            for name, dataset in plan.datasets.items()
         },
         "methods": {
             name: {arm.method: _method(arm) for arm in plan.arms.values() if arm.dataset == name}
@@ -62,15 +77,34 @@ def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[
         "baseline": _baseline(plan),
         "axes": {"error": study.error, "disparity": study.disparity},
         "metrics": [component.name for component in plan.metrics],
-        "machine": _machine(),
+        "machine": machine(),
         "problems": [str(problem) for problem in registry.problems],
-        "notes": [],
     }
 
 
-def _components(plan: Plan) -> Iterable[Component]:
-    arms = {arm.component.qualified: arm.component for arm in plan.arms.values()}
-    return [plan.protocol_component, *plan.dataset_components, *arms.values(), *plan.metrics]
+def _trained(plan: Plan) -> list[Component]:
+    """Every component that predictions come from, each once."""
+    parts = [part.component for arm in plan.arms.values() for part in arm.parts]
+    every = [plan.protocol_component, *plan.dataset_components, *parts]
+    return list({(c.kind, c.qualified): c for c in every}.values())
+
+
+def _by_name(codes: Iterable[Code]) -> dict[str, Any]:
+    """Code in the types of JSON, by its name.
+
+    Components of one distribution may name modules elsewhere: then each has its own digest.
+    """
+    found: dict[str, list[Code]] = {}
+    for code in codes:
+        found.setdefault(code.name, []).append(code)
+    return {
+        name: {
+            "version": several[0].version,
+            "sha256": " ".join(sorted({code.sha256 for code in several})),
+            "requires": dict(several[0].requires),
+        }
+        for name, several in sorted(found.items())
+    }
 
 
 def _versions() -> dict[str, str]:
@@ -89,7 +123,7 @@ def _dataset(dataset: Dataset, number: int) -> dict[str, Any]:
         "file": f"{number}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', dataset.name)[:60]}",
         "digest": dataset.digest,
         **{key: card[key] for key in ("title", "source", "licence", "citation", "warning")},
-        "caveats": list(dataset.card.caveats),
+        "caveats": [*dataset.card.caveats, *dataset.card.notices],
         "rows": dataset.rows,
         "dropped": [list(pair) for pair in dataset.card.dropped],
         "features": list(dataset.feature_names),
@@ -133,7 +167,8 @@ def _baseline(plan: Plan) -> str | None:
     return next((m.title for m in plan.study.all_methods if m.name == name), None)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What is known of the machine that this process runs on."""
     memory = None
     if hasattr(os, "sysconf"):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -21,11 +21,14 @@ from fairbench.execute import (
     cores,
     heeded,
     held,
+    refuse_unguarded,
+    vouch,
 )
+from fairbench.plugins import digest_of_parts
 from fairbench.provenance import describe
 from fairbench.session import Session
-from fairbench.store import RunFolder, writing
-from fairbench.study import Arm, Chunk, Plan, Study, plan
+from fairbench.store import Cost, RunFolder, writing
+from fairbench.study import Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -74,6 +77,7 @@ def run(
     device: str = "auto",
     executor: str | Executor | None = None,
     chunk_seconds: float | None = None,
+    retry_failed: bool = False,
     command: str | None = None,
     progress: Progress | None = None,
     registry: Registry | None = None,
@@ -94,6 +98,10 @@ def run(
         this process where one is enough.
     chunk_seconds
         Longest time that one chunk may take.
+    retry_failed
+        Train chunks again in which trials failed for a reason of their own. Those that failed
+        for want of memory, disk or the like, and chunks that failed as a whole, are trained again
+        anyway.
     command
         The command line, for the manifest.
 
@@ -106,6 +114,7 @@ def run(
     """
     import fairbench.plugins
 
+    refuse_unguarded()
     registry = registry or fairbench.plugins.load()
     limits = _limits(jobs, chunk_seconds)
     if isinstance(executor, str):
@@ -114,31 +123,28 @@ def run(
     chosen = _device(device)
     kernels: dict[str, kernel.Kernel] = {
         wanted: kernel.chosen(wanted, chosen)
-        for wanted in {a.training.kernel for a in resolved.arms.values() if _networks(a)}
+        for wanted in {a.training.kernel for a in resolved.arms.values() if a.trains_networks}
     }
     trainers = {
         name: kernel.describe() if name == "compiled" else name for name in kernels.values()
     }
-    description = describe(resolved, registry, [*trainers.values()])
+    description = describe(resolved, registry, [*trainers.values()], executor)
     folder = RunFolder(_place(study, out, description["id"]))
     chunks = list(resolved.chunks())
     with folder.locked(), heeded():
         _check_same(folder, description)
         done = folder.finished()
-        waiting = [chunk for chunk in chunks if chunk.key not in done]
+        waiting = [chunk for chunk in chunks if _is_due(done.get(chunk.key), retry_failed)]
         executor = executor or _default(registry, limits, len(waiting), chosen)
-        session = Session(folder, description, chunks, done, command)
-        session.costs |= {
-            "jobs": executor.width(limits, len(waiting)),
-            "device": chosen,
-            "executor": type(executor).__name__.lower(),
-        }
+        jobs = executor.width(limits, len(waiting))
+        session = Session(folder, description, chunks, done, waiting)
+        if waiting:
+            name = type(executor).__name__.lower()
+            session.sit(command, jobs=jobs, device=chosen, executor=name)
         session.prepare(resolved)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-        outcomes = _outcomes(
-            executor, shared, [_job(resolved, kernels, c) for c in waiting], limits
-        )
+        outcomes = _outcomes(executor, shared, _jobs(resolved, kernels, waiting), limits)
         try:
             _train(resolved, session, outcomes, progress or Quiet(), registry)
             with writing(folder.path):
@@ -158,7 +164,7 @@ def _train(
 ) -> None:
     """Store outcomes as they come; whatever ends this, the manifest is brought up to date."""
     path = session.folder.path
-    progress.started(resolved, path, session.trials_done, session.trials)
+    progress.started(resolved, path, session.trials - session.due, session.trials)
     try:
         with closing(outcomes):
             for outcome in outcomes:
@@ -169,9 +175,9 @@ def _train(
                     progress.finished(outcome)
                 check_interrupt()
         session.audit(resolved)
-        session.write()
-    except BaseException:
-        session.cut_short()
+        session.end()
+    except BaseException as error:
+        session.cut_short(error)
         raise
     finally:
         progress.stopped()
@@ -187,6 +193,11 @@ def _outcomes(
         yield from outcomes
 
 
+def _is_due(cost: Cost | None, retry_failed: bool) -> bool:
+    """Whether a chunk has to be trained: one that is not on disk, or in part worth a new try."""
+    return cost is None or bool(cost.transient or (retry_failed and cost.failed))
+
+
 def _analysed(folder: RunFolder) -> Run:
     from fairbench.analyze import Run
 
@@ -198,7 +209,8 @@ def _analysed(folder: RunFolder) -> Run:
 def _place(study: Study, out: str | Path | None, identity: str) -> Path:
     if out is not None:
         return Path(out)
-    return Path("runs") / re.sub(r"[^\w.-]+", "_", f"{study.title}-{identity[:10]}")
+    name = f"{study.ordered.title}-{identity[:10]}"
+    return Path("runs") / re.sub(r"[^\w.-]+", "_", name)
 
 
 def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
@@ -215,18 +227,37 @@ def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
     before = folder.read_manifest()
     if before["id"] == description["id"]:
         return
-    if before["study"] != description["study"]:
-        differing = [k for k, v in description["study"].items() if before["study"].get(k) != v]
-        what = f"holds a different study (differs in {', '.join(differing)})"
+    if differing := _differing(_decisive(before["study"]), _decisive(description["study"])):
+        what = f"holds a different study (differs in {differing})"
     elif before["versions"] != description["versions"]:
-        what = "was begun with other versions of fairbench or its packages"
+        named = _differing(before["versions"], description["versions"])
+        what = f"was begun with other versions of fairbench or its packages ({named})"
     else:
-        what = "was begun with other data or other plugin code"
+        named = _differing(
+            before.get("code", {}).get("trained", {}), description["code"]["trained"]
+        )
+        what = f"was begun with other data or other plugin code ({named or 'data'})"
     raise RunFolderError(
         f"the run folder {what}",
         where=str(folder.path),
         mend="choose another --out; nothing in this folder was changed",
     )
+
+
+def _decisive(study: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a study decides its predictions, methods and datasets in no order."""
+    shown = ("name", "metrics", "error", "disparity")
+    return {
+        key: sorted(value, key=repr) if key in ("methods", "datasets") else value
+        for key, value in study.items()
+        if key not in shown
+    }
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The names under which two mappings hold different things."""
+    names = dict.fromkeys((*now, *before))
+    return ", ".join(name for name in names if before.get(name) != now.get(name))
 
 
 def _device(wanted: str) -> str:
@@ -265,21 +296,23 @@ def _default(registry: Registry, limits: Limits, chunks: int, device: str) -> Ex
     return _built(registry, "serial" if alone else "local")
 
 
-def _networks(arm: Arm) -> bool:
-    return type(arm.instance).trains_networks
-
-
-def _job(resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunk: Chunk) -> Job:
-    """`chunk` for a worker, which trains with the kernel of this machine or not at all."""
-    arm = resolved.arms[chunk.dataset, chunk.method]
-    training = arm.training
-    if _networks(arm):
-        training = replace(training, kernel=kernels[training.kernel])
-    return Job(chunk, arm.component.qualified, arm.options, training)
+def _jobs(
+    resolved: Plan, kernels: Mapping[str, kernel.Kernel], chunks: Sequence[Chunk]
+) -> list[Job]:
+    """`chunks` for workers, which train with this process's kernel and code or not at all."""
+    codes = {place: digest_of_parts(arm.parts) for place, arm in resolved.arms.items()}
+    for code in codes.values():
+        vouch(code)
+    jobs = []
+    for chunk in chunks:
+        arm = resolved.arms[place := (chunk.dataset, chunk.method)]
+        training = arm.training
+        if arm.trains_networks:
+            training = replace(training, kernel=kernels[training.kernel])
+        jobs.append(Job(chunk, arm.component.qualified, arm.options, training, codes[place]))
+    return jobs
 
 
 def failed_trials(result: Run, /) -> int:
     """Number of trials of a run that produced nothing: failed alone, or with their chunk."""
-    trials = result.trials()
-    failures = result.failures()
-    return int((trials["status"] == "failed").sum()) + int(failures["trials"].sum())
+    return int((result.trials()["status"] == "failed").sum())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import RunFolderError
@@ -14,6 +14,8 @@ from fairbench.execute import Outcome
 from fairbench.method import Fold, Part
 from fairbench.neighbours import Neighbours, nearest
 from fairbench.plugins import is_individual
+from fairbench.provenance import machine
+from fairbench.sittings import Sittings, gathered, how_it_ended, now
 from fairbench.store import Cost, Rows, RunFolder, writing
 
 if TYPE_CHECKING:
@@ -33,16 +35,19 @@ class Session:
     """Stores outcomes in `folder` and the state of the run in its manifest.
 
     Steps and seconds of training are the sums over the chunks on disk, whoever trained them and
-    however that ended; the seconds on the clock are those of all sittings so far.
+    however that ended; the seconds on the clock are those of all sittings so far. A sitting that
+    finds nothing to train leaves no trace of itself.
 
     Parameters
     ----------
     description
-        The manifest but for progress and command.
+        The manifest but for progress, notes and sittings.
     chunks
         All chunks of the run.
     done
         What those took that are on disk already, by key.
+    waiting
+        Those that this sitting is to train.
     """
 
     def __init__(
@@ -51,33 +56,37 @@ class Session:
         description: Mapping[str, Any],
         chunks: Sequence[Chunk],
         done: Mapping[str, Cost],
-        command: str | None,
+        waiting: Sequence[Chunk],
     ) -> None:
-        self.folder, self.description = folder, description
-        self._all = {chunk.key: len(chunk.trials) for chunk in chunks}
-        self.trials, self.chunks, self.chunks_failed = sum(self._all.values()), len(chunks), 0
-        self._count(done)
-        self.costs: dict[str, Any] = {}
-        self._audits: list[dict[str, Any]] | None = None
-        before: Mapping[str, Any] = {}
+        self.folder, self.description = folder, dict(description)
+        self._all = {chunk.key: chunk for chunk in chunks}
+        self.due = sum(len(chunk.trials) for chunk in waiting)
+        self._done = {key: cost for key, cost in done.items() if key in self._all}
+        self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
+        self._before: Mapping[str, Any] = {}
         if (folder.path / "manifest.json").exists():
-            manifest = folder.read_manifest()
-            before, command = manifest["progress"], manifest["command"] or command
-            self._audits = manifest.get("audits")
-        self.command = command
-        self._started = before.get("started") or _now()
-        self._wall_before = before.get("wall_seconds", 0.0)
+            self._before = folder.read_manifest()
+            self.description["machine"] = self._before["machine"]
+        self._audits: list[dict[str, Any]] | None = self._before.get("audits")
+        self._sittings = Sittings(self._before.get("sittings", ()), self.trials_done)
         self._since = time.monotonic()
         self._due = self._since + WRITE_EVERY
         with writing(folder.path):
             folder.clean(done.keys())
 
-    def _count(self, done: Mapping[str, Cost]) -> None:
-        finished = {key: cost for key, cost in done.items() if key in self._all}
-        self.trials_done = sum(self._all[key] for key in finished)
-        self.chunks_done = len(finished)
-        self.model_steps = sum(cost.model_steps for cost in finished.values())
-        self.train_seconds = sum(cost.seconds for cost in finished.values())
+    @property
+    def trials(self) -> int:
+        """All trials of the run."""
+        return sum(len(chunk.trials) for chunk in self._all.values())
+
+    @property
+    def trials_done(self) -> int:
+        """Trials of chunks that are on disk."""
+        return sum(len(self._all[key].trials) for key in self._done)
+
+    def sit(self, command: str | None, **facts: Any) -> None:
+        """Begin a sitting, of which `facts` say how it trains."""
+        self._sittings.begin(command, machine(), facts)
 
     def prepare(self, resolved: Plan) -> None:
         """Store a first manifest, and what analysis needs of the data."""
@@ -115,49 +124,80 @@ class Session:
             self.write()
 
     def _store(self, outcome: Outcome) -> None:
-        chunk = outcome.job.chunk
-        if outcome.trained is None:
-            self.chunks_failed += 1
+        chunk, trained = outcome.job.chunk, outcome.trained
+        if trained is None:
+            self._sittings.count(chunk, failed=len(chunk.trials))
+            if chunk.key in self._done:  # tried again in vain: what it had stays
+                return
             self.folder.write_failure(chunk.key, chunk.trials, outcome.reason, outcome.traceback)
+            self._failed.add(chunk.key)
             return
-        self.folder.write_chunk(chunk.key, chunk.trials, outcome.trained, outcome.seconds)
-        self.trials_done += len(chunk.trials)
-        self.chunks_done += 1
-        self.model_steps += outcome.trained.model_steps
-        self.train_seconds += outcome.seconds
+        self.folder.write_chunk(chunk.key, chunk.trials, trained, outcome.seconds)
+        self._done[chunk.key] = cost = Cost.of(trained, outcome.seconds)
+        self._failed.discard(chunk.key)
+        self._sittings.count(chunk, failed=cost.failed)
 
     def write(self) -> None:
-        """Bring the manifest up to date."""
-        wall = self._wall_before + time.monotonic() - self._since
-        progress = {
-            "started": self._started,
-            "updated": _now(),
-            "trials": self.trials,
-            "trials_done": self.trials_done,
-            "chunks": self.chunks,
-            "chunks_done": self.chunks_done,
-            "chunks_failed": self.chunks_failed,
-            "model_steps": self.model_steps,
-            "train_seconds": round(self.train_seconds, 3),
-            "wall_seconds": round(wall, 3),
-            "trials_per_second": _rate(self.trials_done, wall),
-            "model_steps_per_second": _rate(self.model_steps, wall),
-            **self.costs,
+        """Bring the manifest up to date, where it is not."""
+        manifest = {
+            **self.description,
+            **({} if self._audits is None else {"audits": self._audits}),
+            "notes": gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
+            "command": self._before.get("command") or self._sittings.command,
+            "progress": self._progress(),
+            "sittings": self._sittings.document(),
         }
-        with writing(self.folder.path):
-            audits = {} if self._audits is None else {"audits": self._audits}
-            self.folder.write_manifest(
-                {**self.description, **audits, "command": self.command, "progress": progress}
-            )
+        if self._sittings.current or not self._is_as_before(manifest):
+            manifest["progress"]["updated"] = now()
+            with writing(self.folder.path):
+                self.folder.write_manifest(manifest)
         self._due = time.monotonic() + WRITE_EVERY
 
-    def cut_short(self) -> None:
+    def _is_as_before(self, manifest: Mapping[str, Any]) -> bool:
+        plain = json.loads(json.dumps(manifest))
+        return all(self._before.get(name) == value for name, value in plain.items())
+
+    def _progress(self) -> dict[str, Any]:
+        before: Mapping[str, Any] = self._before.get("progress", {})
+        costs = self._done.values()
+        lost = sum(len(self._all[key].trials) for key in self._failed)
+        wall, steps = before.get("wall_seconds", 0.0), sum(cost.model_steps for cost in costs)
+        if self._sittings.current:
+            wall = round(wall + time.monotonic() - self._since, 3)
+        return {
+            "started": before.get("started") or now(),
+            "updated": before.get("updated", ""),
+            "trials": self.trials,
+            "trials_done": self.trials_done,
+            "trials_failed": lost + sum(cost.failed for cost in costs),
+            "chunks": len(self._all),
+            "chunks_done": len(self._done),
+            "chunks_failed": len(self._failed),
+            "model_steps": steps,
+            "train_seconds": round(sum(cost.seconds for cost in costs), 3),
+            "wall_seconds": wall,
+            "trials_per_second": _rate(self.trials_done, wall),
+            "model_steps_per_second": _rate(steps, wall),
+            **self._sittings.facts,
+        }
+
+    def end(self) -> None:
+        """Close the sitting after its last chunk."""
+        self._sittings.end("finished")
+        self.write()
+
+    def cut_short(self, error: BaseException) -> None:
         """Leave a true manifest behind, if anything can still be written.
 
         What ended the sitting may have come between a chunk and its being counted.
         """
         with suppress(RunFolderError):
-            self._count(self.folder.finished())
+            for key, cost in self.folder.finished().items():
+                if key in self._all and key not in self._done:
+                    self._done[key] = cost
+                    self._failed.discard(key)
+                    self._sittings.count(self._all[key], failed=cost.failed)
+            self._sittings.end(how_it_ended(error))
             self.write()
 
 
@@ -173,7 +213,3 @@ def _near(data: Dataset, splits: Sequence[Split]) -> dict[tuple[int, Part], Neig
 
 def _rate(count: int, seconds: float) -> float:
     return round(count / seconds, 3) if seconds > 0 else 0.0
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import stat
+import sys
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import StudyError
 
@@ -11,7 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["line_of", "load"]
+__all__ = ["line_of", "load", "parsed"]
+
+MOST_BYTES = 4 << 20
+"""Largest file that is read: some ten thousand times a long study."""
+
+MOST_PARSED = 50 << 20
+"""Characters parsed in search of a line, after which the best answer so far is given."""
+
+MOST_DIGITS = sys.get_int_max_str_digits()
 
 
 def load(path: Path, /) -> dict[str, object]:
@@ -23,7 +34,7 @@ def load(path: Path, /) -> dict[str, object]:
         When the file cannot be read, is not UTF-8, or is not TOML (the message has the line).
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return parsed(_text(path))
     except OSError as error:
         raise StudyError(
             f"cannot read {path.name}: {error.strerror}",
@@ -36,12 +47,39 @@ def load(path: Path, /) -> dict[str, object]:
             where=f"{path}, byte {error.start + 1}",
             mend="save the file as UTF-8",
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise StudyError(
             f"{path.name} is not valid TOML: {error}",
             where=str(path),
             mend="correct that line; https://toml.io shows the syntax",
         ) from error
+
+
+def _text(path: Path) -> str:
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    if state.st_size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MOST_BYTES >> 20} MiB")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def parsed(text: str, /) -> dict[str, Any]:
+    """The TOML document `text`.
+
+    Raises
+    ------
+    ValueError
+        Where it is none, or holds a number or a nesting beyond what can be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # Python's own limit on digits
+        raise ValueError(f"it holds a number of more than {MOST_DIGITS} digits") from None
 
 
 def line_of(text: str, key_path: Sequence[str | int], /) -> int:
@@ -62,15 +100,23 @@ def line_of(text: str, key_path: Sequence[str | int], /) -> int:
     if depth == 0:
         return 1
     lines = text.replace("\r\n", "\n").split("\n")
-    without = 0
-    for count in range(1, len(lines) + 1):
-        try:
-            document = tomllib.loads("\n".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
-            continue  # in the middle of a statement of several lines
-        if _depth(document, key_path) >= depth:
+    without, within, room = 0, len(lines), MOST_PARSED
+    while within - without > 1 and room > 0:
+        middle = (without + within) // 2
+        # Most prefixes end a statement; one that does not is passed over for its neighbour.
+        for count in (*range(middle, without, -1), *range(middle + 1, within)):
+            prefix = "\n".join(lines[:count])
+            room -= len(prefix)
+            try:
+                found = _depth(tomllib.loads(prefix), key_path)
+            except tomllib.TOMLDecodeError:
+                if room <= 0:
+                    break
+                continue
+            without, within = (without, count) if found >= depth else (count, within)
             break
-        without = count
+        else:
+            break  # all lines between are those of one statement
     return without + 1
 
 

@@ -11,7 +11,7 @@ import pytest
 import fairbench
 from fairbench.errors import RunFolderError, StudyError
 from fairbench.execute import Limits
-from fairbench.kernel import build
+from fairbench.kernel import build, compiler
 from fairbench.plugins import added, hookimpl, load
 from fairbench.runner import _default
 from fairbench.study import Study
@@ -154,10 +154,10 @@ def networks(kernel="auto"):
 @pytest.fixture
 def no_compiler(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
-    for function in (build._library, build._target):
+    for function in (build._kernel, compiler.target):
         function.cache_clear()
     yield
-    for function in (build._library, build._target):
+    for function in (build._kernel, compiler.target):
         function.cache_clear()
 
 

@@ -38,7 +38,6 @@ from fairbench.analyze.intervals import (
     bca_interval,
     corrected_interval,
     smallest_detectable,
-    split_ratio,
 )
 from fairbench.analyze.matched import (
     TOLERANCE,
@@ -52,6 +51,10 @@ from fairbench.analyze.noise import (
     beyond_noise,
     noise_floor,
 )
+from fairbench.analyze.overlap import (
+    Overlap,
+    split_overlap,
+)
 from fairbench.analyze.permutation import (
     permuted,
 )
@@ -64,6 +67,7 @@ from fairbench.analyze.selection import (
     boxes,
     optimism,
 )
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
     summary_table,
 )
@@ -92,6 +96,7 @@ __all__ = [
     "Box",
     "Finding",
     "Interval",
+    "Overlap",
     "Ranking",
     "Rule",
     "Run",
@@ -100,6 +105,7 @@ __all__ = [
     "attainment_table",
     "audit_dataset",
     "audit_rows",
+    "audit_splits",
     "audit_trials",
     "baseline_points",
     "bca_interval",
@@ -128,7 +134,7 @@ __all__ = [
     "ranking",
     "relative_table",
     "smallest_detectable",
-    "split_ratio",
+    "split_overlap",
     "summary_table",
     "surfaces",
     "trials_table",

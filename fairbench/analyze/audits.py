@@ -44,7 +44,8 @@ class Finding:
     Parameters
     ----------
     check
-        ``clusters``, ``duplicates``, ``groups``, ``predictable``, ``leakage`` or ``trials``.
+        ``clusters``, ``splits``, ``duplicates``, ``groups``, ``predictable``, ``leakage``,
+        ``table`` or ``trials``.
     level
         ``fine``, or ``warning`` where a reader must think twice.
     """
@@ -56,33 +57,8 @@ class Finding:
 
 
 def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
-    """Clusters that straddle a split, and groups too small on test rows."""
-    findings = []
-    if rows.clusters is not None:
-        straddling = [_straddling(rows.clusters, split) for split in rows.splits]
-        worst = max(straddling)
-        text = f"up to {worst} clusters have rows in more than one part of a split"
-        findings.append(_finding(name, "clusters", worst > 0, text if worst else "stay whole"))
-    findings += [_left_out(name, attribute) for attribute in rows.protected if attribute.small]
-    return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
-
-
-def _straddling(clusters: IntArray, split: Split) -> int:
-    parts = [np.unique(clusters[split[part]]) for part in ("train", "validation", "test")]
-    _, counts = np.unique(np.concatenate(parts), return_counts=True)
-    return int((counts > 1).sum())
-
-
-def _left_out(name: str, attribute: Protected) -> Finding:
-    """Groups that leave every disparity, with their rows in the table."""
-    counts = np.bincount(attribute.groups, minlength=len(attribute.labels))
-    told = ", ".join(
-        f"{label} ({count} rows)"
-        for label, count in zip(attribute.labels, counts, strict=True)
-        if label in attribute.small
-    )
-    text = f"{attribute.name}: too few rows to be compared, so part of no disparity: {told}"
-    return Finding(name, "groups", "warning", text)
+    """Groups too small on test rows."""
+    return [_small_groups(name, rows, attribute) for attribute in rows.protected]
 
 
 def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:
@@ -119,11 +95,12 @@ def audit_trials(trials: pd.DataFrame, /) -> list[Finding]:
 def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]:
     """What only the features can tell; to be run while they are in memory.
 
-    Rows that stand in training and in test rows alike, how well the features predict each
-    protected attribute (cross-validated, clusters kept whole), and single features that are
-    nearly the target.
+    What reading the table left out or filled in, rows that stand in training and in test rows
+    alike, how well the features predict each protected attribute (cross-validated, clusters kept
+    whole), and single features that are nearly the target.
     """
     return [
+        *(Finding(dataset.name, "table", "warning", text) for text in dataset.card.notices),
         _duplicates(dataset, splits),
         *(_predictable(dataset, attribute) for attribute in dataset.protected),
         *(
@@ -134,11 +111,13 @@ def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]
 
 
 def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
-    table = np.column_stack([dataset.features, dataset.targets])
+    features = np.nan_to_num(dataset.features, copy=bool(dataset.imputed), nan=np.inf)
+    table = np.column_stack([features, dataset.targets])  # missing cells equal each other
     alike = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
-    shares = [float(np.isin(alike[s.test], alike[s.train]).mean()) for s in splits]
-    worst = max(shares)
-    text = f"{worst:.1%} of test rows also stand among the training rows of the same split"
+    found = [(int(np.isin(alike[s.test], alike[s.train]).sum()), len(s.test)) for s in splits]
+    worst, rows = max(found, key=lambda pair: pair[0] / pair[1])
+    share = f" ({worst / rows:.1%})" if worst >= rows / 1000 else ""
+    text = f"{worst:,} of {rows:,} test rows{share} also stand among the training rows of a split"
     return _finding(dataset.name, "duplicates", worst > 0, text if worst else "none across a split")
 
 
@@ -182,7 +161,7 @@ def _score(dataset: Dataset, attribute: Protected) -> float:
     outcome = attribute.values[index] if continuous else groups
     predicted = cross_val_predict(
         make_pipeline(StandardScaler(), estimator),
-        dataset.features[index],
+        dataset.filled(index, dataset.fill(index)),
         outcome,
         cv=parts,
         method="predict" if continuous else "predict_proba",
@@ -204,13 +183,12 @@ def _fewest_members(groups: IntArray, clusters: IntArray | None) -> int:
 
 
 def _leakage(dataset: Dataset, name: str, target: FloatArray) -> Finding:
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.column_stack([dataset.features, target]), axis=0)
-    ranks -= ranks.mean(axis=0)
-    length = np.sqrt((ranks**2).sum(axis=0))
-    length[length == 0] = 1.0
-    correlation = np.abs(ranks[:, :-1].T @ ranks[:, -1]) / (length[:-1] * length[-1])
+    correlation = _rank_correlations(dataset.features, target)
+    for column in {column for columns in dataset.imputed for column in columns}:
+        present = ~np.isnan(dataset.features[:, column])
+        correlation[column] = _rank_correlations(
+            dataset.features[present, column, None], target[present]
+        )[0]
     near = [
         f"{dataset.feature_names[i]} ({correlation[i]:.2f})"
         for i in np.flatnonzero(correlation >= NEARLY_EQUAL)
@@ -218,6 +196,18 @@ def _leakage(dataset: Dataset, name: str, target: FloatArray) -> Finding:
     text = f"nearly equal to {name} by rank correlation: {', '.join(near)}"
     text = text if near else f"no feature is nearly {name}"
     return _finding(dataset.name, "leakage", bool(near), text)
+
+
+def _rank_correlations(features: FloatArray, target: FloatArray) -> FloatArray:
+    """(d,) float: how strongly each feature rises or falls with the target, from 0 to 1."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.column_stack([features, target]), axis=0)
+    ranks -= ranks.mean(axis=0)
+    length = np.sqrt((ranks**2).sum(axis=0))
+    length[length == 0] = 1.0
+    correlation: FloatArray = np.abs(ranks[:, :-1].T @ ranks[:, -1]) / (length[:-1] * length[-1])
+    return correlation
 
 
 def _finding(dataset: str, check: str, bad: bool, text: str) -> Finding:

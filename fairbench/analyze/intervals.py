@@ -10,10 +10,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fairbench.dataset import FloatArray, IntArray
-    from fairbench.protocol import Split
+    from fairbench.dataset import FloatArray
 
 __all__ = [
     "Interval",
@@ -21,7 +18,6 @@ __all__ = [
     "corrected_interval",
     "corrected_se",
     "smallest_detectable",
-    "split_ratio",
 ]
 
 
@@ -46,27 +42,19 @@ class Interval:
     n: int
 
 
-def split_ratio(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
-    """Test rows over training rows, mean over splits; clusters are counted where there are any."""
-
-    def size(index: IntArray) -> int:
-        return len(index) if clusters is None else len(np.unique(clusters[index]))
-
-    return float(np.mean([size(split.test) / size(split.train) for split in splits]))
-
-
 def corrected_se(deviation: float, splits: int, ratio: float, /) -> float:
     """Standard error of a mean over splits that share rows: ``s √(1/J + ratio)``.
 
-    Nadeau and Bengio 2003, Inference for the generalization error, eq. 12: `ratio` is the
-    number of test rows over the number of training rows. Splits of one dataset are not
-    independent, and the plain ``s/√J`` goes to zero by mere repetition.
+    Splits of one dataset are not independent, and the plain ``s/√J`` goes to zero by mere
+    repetition. `ratio` is what `fairbench.analyze.Overlap` makes of the rows they share; for
+    random splits the n_test/n_train of Nadeau and Bengio 2003, Inference for the generalization
+    error, eq. 12.
     """
     return deviation * float(np.sqrt(1.0 / splits + ratio))
 
 
 def corrected_interval(
-    values: FloatArray, ratio: float, /, *, confidence: float = 0.95
+    values: FloatArray, ratio: float, /, *, df: float | None = None, confidence: float = 0.95
 ) -> Interval:
     """Corrected resampled t interval of the mean of `values`, one per split.
 
@@ -74,27 +62,28 @@ def corrected_interval(
     ----------
     values : (J,)
         Mostly paired differences; NaN values are left out.
-    ratio
-        Test rows over training rows of a split.
+    ratio, df
+        `Overlap.ratio` and `Overlap.df` of the splits; J − 1 degrees of freedom without `df`.
 
     Returns
     -------
     Interval
-        With J − 1 degrees of freedom. Without limits for fewer than two values.
+        Without limits for fewer than two values, or fewer than two different splits.
     """
     known = values[np.isfinite(values)]
     n = len(known)
     if n == 0:
         return Interval(np.nan, np.nan, np.nan, np.nan, 0)
     mean = float(known.mean())
-    if n == 1:
-        return Interval(mean, np.nan, np.nan, np.nan, 1)
+    free = n - 1 if df is None else min(df, n - 1)
+    if n == 1 or free <= 0 or not np.isfinite(ratio):
+        return Interval(mean, np.nan, np.nan, np.nan, n)
     error = corrected_se(float(known.std(ddof=1)), n, ratio)
     if error == 0:
         return Interval(mean, mean, mean, float(mean == 0), n)
     # Student's t by its functions: scipy's distribution objects take a hundred times as long.
-    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
-    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
+    half = float(special.stdtrit(free, 0.5 + confidence / 2)) * error
+    p = 2 * float(special.stdtr(free, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 

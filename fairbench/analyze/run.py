@@ -13,7 +13,6 @@ from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
-from fairbench.analyze.intervals import split_ratio
 from fairbench.analyze.matched import (
     CHOSEN,
     TOLERANCE,
@@ -24,8 +23,10 @@ from fairbench.analyze.matched import (
     paired,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts
 
 if TYPE_CHECKING:
@@ -59,12 +60,17 @@ class Run(Tables):
         return str(self.manifest["baseline"] or "")
 
     @cached_property
+    def overlaps(self) -> dict[str, Overlap]:
+        """What the splits of each dataset share: see `fairbench.analyze.Overlap`."""
+        return {name: split_overlap(rows.splits) for name, rows in self._rows.items()}
+
+    @property
     def ratios(self) -> dict[str, float]:
-        """Test rows over training rows by dataset, mean over splits; in clusters where it has them.
+        """`Overlap.ratio` by dataset.
 
         The part of the variance of a mean over splits that no number of splits takes away.
         """
-        return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
+        return {name: overlap.ratio for name, overlap in self.overlaps.items()}
 
     @once
     def matched(
@@ -192,6 +198,8 @@ class Run(Tables):
         """
         findings = [Finding(**finding) for finding in self.manifest.get("audits", [])]
         for name in self.manifest["datasets"]:
+            aim = self.manifest["protocol"].get("test_share")
+            findings += audit_splits(name, self._rows[name], aim)
             findings += audit_rows(name, self._rows[name])
         findings += audit_trials(self._trials)
         columns = ["dataset", "check", "level", "text"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fairbench.plugins import Registry
 
-__all__ = ["Shared", "plain", "print_json", "print_table", "registry_for"]
+__all__ = ["Shared", "echo_json", "plain", "print_json", "print_table", "registry_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,16 @@ def registry_for(ctx: click.Context, /) -> Registry:
 
 def print_json(document: object, /) -> None:
     """Write `document`, with whatever frozen dataclasses are in it, as JSON."""
-    click.echo(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False))
+    echo_json(json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def echo_json(text: str, /) -> None:
+    """Write a JSON document; what standard output cannot encode as JSON's own escapes."""
+    document = text.rstrip("\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    if encoding.lower().replace("-", "") != "utf8":
+        document = "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in document)
+    click.echo(document)
 
 
 def plain(value: object, /) -> object:

@@ -7,20 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
 from fairbench.study import parse_grid
+from fairbench.toml import parsed
 
-__all__ = ["Given", "study_keys"]
+__all__ = ["Given", "executor_options", "study_keys"]
 
-_DATASET = {
-    "targets": "--target",
-    "protected": "--protected",
-    "features": "--features",
-    "cluster": "--cluster",
-    "bins": "--bins",
-    "min_group": "--min-group",
-    "merge_groups": "--merge-groups",
-}
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
@@ -69,15 +62,28 @@ def study_keys(
     return given
 
 
+def executor_options(assigned: Sequence[str], /) -> tuple[dict[str, Any], list[str]]:
+    """Options of the executor among what ``--set`` assigned, and the rest, which is the study's."""
+    options: dict[str, Any] = {}
+    rest = []
+    for text in assigned:
+        if not text.startswith("executor."):
+            rest.append(text)
+            continue
+        (_, *names), value = _assignment(text)
+        options[".".join(names)] = value
+    return options, rest
+
+
 def _put_datasets(given: Given, flags: Mapping[str, Any], filed: Mapping[str, Any]) -> None:
-    edits = {name: flags[name] for name in _DATASET if flags.get(name)}
+    edits = asked(flags)
     named = flags.get("datasets") or ()
     if not named and not edits:
         return
     _put_tables(given, "datasets", named, filed, "--dataset")
     for index in range(len(given.keys["datasets"])):
         for name, value in edits.items():
-            given.put(("datasets", index, name), value, _DATASET[name])
+            given.put(("datasets", index, name), value, FLAGS[name])
 
 
 def _put_methods(
@@ -147,12 +153,19 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
+            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
+            "executor.OPTION=VALUE",
         )
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
+        return parts, parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value
+    except ValueError as error:
+        raise StudyError(
+            f"the value cannot be read: {error}",
+            where=f"--set {path}",
+            mend="give a plain value",
+        ) from error
 
 
 def _put_option(

@@ -12,6 +12,8 @@ from rich.live import Live as RichLive
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fairbench.errors import visible
+
 if TYPE_CHECKING:
     from fairbench.execute import Outcome
     from fairbench.plugins import Component
@@ -41,8 +43,13 @@ class Live:
         self._plan, self._since = plan, time.perf_counter()
         self._metric = _error_metric(plan)
         self._task = self._bar.add_task("trials", total=total, completed=done)
+        for label, dataset in plan.datasets.items():
+            for notice in dataset.card.notices:
+                warning = Text.assemble(("Warning: ", "yellow"), visible(f"{label}: {notice}"))
+                self._console.print(warning, soft_wrap=True)
         again = f", {done} of them done before" if done else ""
-        self._console.print(f"{total} trials{again}; run folder {folder}", highlight=False)
+        told = Text(visible(f"{total} trials{again}; run folder {folder}"))
+        self._console.print(told, soft_wrap=True)
         if self._console.is_terminal and done < total:
             self._display = RichLive(self._view(), console=self._console, refresh_per_second=4)
             self._display.start()
@@ -52,12 +59,12 @@ class Live:
         trials = len(outcome.job.chunk.trials)
         if outcome.trained is None:
             self._failed += trials
-            self._console.print(
-                f"{outcome.job.chunk.key} failed: {outcome.reason}", style="red", markup=False
-            )
+            told = visible(f"{outcome.job.chunk.key} failed: {outcome.reason}")
+            self._console.print(Text(told, style="red"), soft_wrap=True)
         else:
             self._trials += trials
             self._steps += outcome.trained.model_steps
+            self._failed += sum(p.status == "failed" for p in outcome.trained.predictions)
             self._note_best(outcome)
         self._bar.advance(self._task, trials)
         if self._display is not None:

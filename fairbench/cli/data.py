@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from fairbench.cli._common import print_json, print_table, registry_for
+from fairbench.cli.inspect_ import command as inspect_command
 from fairbench.errors import DataError, FairbenchError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class State:
 
 @click.group(name="data")
 def command() -> None:
-    """List, fetch, verify and locate the files of datasets.
+    """List, fetch, verify and locate the files of datasets, and inspect a table of your own.
 
     Files are looked for in the folders of FAIRBENCH_DATA_DIR, then in data_dirs of the nearest
     fairbench.toml, then in the package, then in the cache (FAIRBENCH_CACHE). Only `fetch`, and a
@@ -94,6 +95,9 @@ def path(ctx: click.Context, *, name: str | None, as_json: bool) -> None:
         print_json({"dataset": name, "paths": paths})
     else:
         click.echo("\n".join(paths))
+
+
+command.add_command(inspect_command)
 
 
 def _show_search_path(as_json: bool) -> None:

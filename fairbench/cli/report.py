@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairbench.cli._common import registry_for
+from fairbench.cli._common import echo_json, registry_for
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -67,7 +67,11 @@ def command(
     documents = reporter.render(runs, View(error, disparity, tolerance))
     _rebuild_tables(runs)
     if out is None and reporter.printed:
-        click.echo(next(iter(documents.values())), nl=False)
+        name, document = next(iter(documents.items()))
+        if name.endswith(".json"):
+            echo_json(str(document))
+        else:
+            click.echo(document, nl=False)
     else:
         _write(documents, runs[0].path if out is None else out, folder=out is None)
 
@@ -88,9 +92,10 @@ def _write(documents: Documents, out: Path, *, folder: bool) -> None:
     inside = folder or len(documents) > 1 or out.is_dir()
     for name, content in documents.items():
         path = out / name if inside else out
-        plain = content if isinstance(content, bytes) else click.unstyle(content).encode()
+        if isinstance(content, str):
+            content = click.unstyle(content).encode(errors="backslashreplace")
         try:
-            write_bytes(path, plain)
+            write_bytes(path, content)
         except OSError as error:
             raise RunFolderError(
                 f"the report cannot be written: {error.strerror}",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fairbench.cli._common import registry_for
+from fairbench.cli._common import echo_json, registry_for
+from fairbench.cli._table import table_options
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -27,7 +28,7 @@ POSITIVE = click.IntRange(min=1)
     "--dataset",
     "datasets",
     multiple=True,
-    help="Dataset, or a CSV or Parquet file; repeatable.",
+    help="Dataset, or a CSV, Parquet, Feather or Excel file; repeatable.",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="Study in TOML; flags override it.")
 @click.option("--protocol", help="honest (default), paper, or another that is installed.")
@@ -45,26 +46,10 @@ POSITIVE = click.IntRange(min=1)
     "assign",
     multiple=True,
     metavar="NAME.OPTION=VALUE",
-    help="Option of a method or dataset, of the protocol (protocol.OPTION) or of training "
-    "(training.FIELD).",
+    help="Option of a method or dataset, the protocol (protocol.OPTION), training (training.FIELD) "
+    "or the executor (executor.OPTION).",
 )
-@click.option("--target", "targets", multiple=True, help="Column to predict; repeatable.")
-@click.option(
-    "--protected",
-    multiple=True,
-    help="Protected attribute, or 'race*sex' for the groups two form together; repeatable.",
-)
-@click.option(
-    "--features", metavar="LIST", help="+column adds, -column removes, bare names replace."
-)
-@click.option("--cluster", help="Column whose equal values belong together.")
-@click.option("--bins", type=click.IntRange(min=2), help="Groups of a continuous attribute (2).")
-@click.option(
-    "--min-group",
-    type=POSITIVE,
-    help="Rows below which a group leaves the disparity (50, while two groups remain).",
-)
-@click.option("--merge-groups", is_flag=True, help="Make one group of those too small.")
+@table_options
 @click.option("--epochs", type=POSITIVE, help="Passes over the training rows.")
 @click.option("--batch-size", type=POSITIVE, help="Rows per step.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")
@@ -85,6 +70,11 @@ POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     help="Longest time one chunk may take.",
 )
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Train trials again that failed; those that lacked memory or disk are anyway.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder (runs/STUDY-HASH).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
@@ -93,18 +83,16 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
 
     Run the same command again to continue where it was stopped.
     """
-    from fairbench.cli._flags import study_keys
+    from fairbench.cli._flags import executor_options, study_keys
     from fairbench.cli._progress import Live
     from fairbench.errors import StudyError
     from fairbench.runner import Interrupted, failed_trials, run
-    from fairbench.study import read_study
-    from fairbench.toml import load
+    from fairbench.study import read_document, read_study
 
     registry = registry_for(ctx)
     config: Path | None = flags["config"]
-    filed = load(config) if config is not None else {}
-    if flags["features"]:
-        flags["features"] = [part.strip() for part in flags["features"].split(",")]
+    filed = read_document(config) if config is not None else {}
+    of_executor, flags["assign"] = executor_options(flags["assign"])
     given = study_keys(
         flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
     )
@@ -122,8 +110,9 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
             out=flags["out"],
             jobs=flags["jobs"],
             device=flags["device"],
-            executor=_executor(registry, flags["executor"], flags["scheduler"]),
+            executor=_executor(registry, flags["executor"], flags["scheduler"], of_executor),
             chunk_seconds=flags["chunk_seconds"],
+            retry_failed=flags["retry_failed"],
             command=shlex.join(["fairbench", *sys.argv[1:]]),
             progress=Live(),
             registry=registry,
@@ -137,11 +126,15 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
         ctx.exit(1)
 
 
-def _executor(registry: Registry, name: str | None, scheduler: str | None) -> Any:
+def _executor(
+    registry: Registry, name: str | None, scheduler: str | None, options: dict[str, Any]
+) -> Any:
     """What `run` takes as its executor; an address alone means the one that takes addresses."""
-    if scheduler is None:
+    if scheduler is not None:
+        name, options = name or "dask", {**options, "scheduler": scheduler}
+    if not options:
         return name
-    return registry.find("executor", name or "dask").build({"scheduler": scheduler})
+    return registry.find("executor", name or "local").build(options)
 
 
 def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
@@ -151,9 +144,10 @@ def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
 
     page = registry.find("reporter", "html").build({}).render([result], View())
     for name, content in page.items():
-        text = content if isinstance(content, bytes) else content.encode()
+        text = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
         with writing(result.path):
             write_bytes(result.path / name, text)
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
-    click.echo(next(iter(shown.render([result], View()).values())))
+    document = str(next(iter(shown.render([result], View()).values())))
+    (echo_json if as_json else click.echo)(document)
     click.echo(f"Report: {result.path / next(iter(page))}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from fairbench.dataset import DatasetSpec, Roles
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "kept"]
 
 LISTED = 30
 """How many column names a message lists."""
@@ -74,8 +75,66 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
                 where=where,
                 mend="give each part a column of its own",
             )
-    return Choice(
-        targets, protected, cluster, _features(spec.features, names, roles, parts, targets, where)
+    for flag in ("categorical", "numeric", "drop"):
+        _known(getattr(spec, flag), names, f"--{flag}, {where}")
+    if both := set(spec.categorical) & set(spec.numeric):
+        raise DataError(
+            f"column {min(both)!r} is asked for as categorical and as numeric",
+            where=where,
+            mend="keep one of them",
+        )
+    features = _features(joined(spec.features, names), names, roles, parts, targets, where)
+    if clash := set(spec.drop) & {*parts, *kept(spec, names)}:
+        raise DataError(
+            f"column {min(clash)!r} is dropped and used at once", where=where, mend="keep one"
+        )
+    features = tuple(name for name in features if name not in set(spec.drop))
+    if not features:
+        raise _nothing_left(names, where)
+    return Choice(targets, protected, cluster, features)
+
+
+def kept(spec: DatasetSpec, names: Sequence[str]) -> set[str]:
+    """Columns that the user wants among the features by name."""
+    plain = {item.removeprefix("+") for item in joined(spec.features, names) if item[:1] != "-"}
+    return {*plain, *spec.categorical, *spec.numeric}
+
+
+def joined(items: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """`items` with pieces put together that are one column whose name contains commas.
+
+    The longest run that makes a name of `names` is taken: ``+K``, ``1``, ``2`` is ``+K,1,2``
+    where there is such a column.
+    """
+    known = {_close(name): name for name in names if "," in name}
+    if not known:
+        return tuple(items)
+    found: list[str] = []
+    at = 0
+    while at < len(items):
+        sign = items[at][:1] if items[at][:1] in {"+", "-"} else ""
+        for end in range(len(items), at, -1):
+            whole = _close(",".join(items[at:end]))
+            if name := known.get(whole) or known.get(whole.removeprefix(sign)):
+                found.append(name if whole in known else sign + name)
+                break
+        else:
+            end = at + 1
+            found.append(items[at])
+        at = end
+    return tuple(found)
+
+
+def _close(name: str) -> str:
+    """Without the blanks around commas, which a list of names does not keep."""
+    return re.sub(r"\s*,\s*", ",", name)
+
+
+def _nothing_left(names: Sequence[str], where: str) -> DataError:
+    return DataError(
+        "no feature is left",
+        where=where,
+        mend=f"add features with --features=+column; columns: {_listed(names)}",
     )
 
 
@@ -139,11 +198,7 @@ def _features(
     else:
         chosen = (set(names) - _no_features(roles) - set(parts) - unwanted) | wanted
     if not chosen:
-        raise DataError(
-            "no feature is left",
-            where=where,
-            mend=f"add features with --features=+column; columns: {_listed(names)}",
-        )
+        raise _nothing_left(names, where)
     return tuple(name for name in names if name in chosen)
 
 
@@ -155,8 +210,9 @@ def _no_features(roles: Roles | None) -> set[str]:
 
 
 def _known(asked: Iterable[str], names: Sequence[str], where: str) -> None:
+    known = set(names)
     for name in asked:
-        if name not in names:
+        if name not in known:
             hint = near(name, names)
             if hint.startswith("known"):
                 hint = f"columns: {_listed(names)}"

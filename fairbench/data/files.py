@@ -1,131 +1,109 @@
-"""Reads a user's CSV or Parquet file."""
+"""Reads a user's table: CSV, Parquet, Feather or Excel, plain or compressed."""
 
 from __future__ import annotations
 
-import csv
 import io
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from fairbench.data.tables import FrameTable, Table, TextTable, check_names
+from fairbench.data.content import decoded, read_bytes
+from fairbench.data.csv_file import csv_table
+from fairbench.data.excel_file import excel_table
+from fairbench.data.limits import check_extent
+from fairbench.data.tables import Table, column_names, rows_from_one
 from fairbench.errors import DataError, first_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    import pyarrow as pa
 
 __all__ = ["read_table"]
 
-DELIMITERS = ",;\t"
-PARQUET_MAGIC = b"PAR1"
+INDEX = "__index_level_"
+"""How pandas calls the index of rows in a file where it has no name."""
 
 
-def read_table(path: Path, /) -> Table:
-    """The table in `path`: Parquet by its first bytes or suffix, CSV otherwise.
-
-    CSV is UTF-8 with a header line and one of comma, semicolon or tab between cells.
+def read_table(path: Path, encoding: str = "", /) -> Table:
+    """The table in `path`, its kind told from its first bytes, or else from its suffix.
 
     Raises
     ------
     DataError
-        When the file is missing, empty or not such a table.
+        When the file is missing, not such a table, empty, or above the limits.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
+    where = str(path)
+    data = read_bytes(path, encoding)
+    suffix = path.suffix.lower()
+    if data.startswith(b"PK\x03\x04"):
+        return excel_table(data, where)
+    if data.startswith(b"\xd0\xcf\x11\xe0") or suffix == ".xls":
         raise DataError(
-            f"cannot read {path.name}: {error.strerror}",
-            where=str(path.absolute()),
-            mend="give the path of a CSV or Parquet file that you may read",
-        ) from error
-    if data.startswith(PARQUET_MAGIC) or path.suffix.lower() in {".parquet", ".pq"}:
-        return _parquet(data, str(path))
-    return _csv(_text(data, str(path)), str(path))
-
-
-def _text(data: bytes, where: str) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"not UTF-8 text: byte {data[error.start]:#04x}",
-            where=f"{where}, line {line}",
-            mend="save the table as CSV in UTF-8",
-        ) from error
-    if not text.strip():
-        raise DataError(
-            "the file is empty", where=where, mend="give a table with a header line and rows"
+            "Excel's format from before 2007 is not read",
+            where=where,
+            mend="save the workbook as .xlsx or as CSV",
         )
-    return text
-
-
-def _csv(text: str, where: str) -> Table:
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=_delimiter(text),
-        strict=True,
-        skipinitialspace=True,
-    )
-    start = 1
-    try:
-        for row in reader:
-            if row:  # [] is a blank line
-                rows.append(row)
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
+    if data.startswith(b"FEA1"):
         raise DataError(
-            f"not a CSV table: {error}",
-            where=f"{where}, line {start}",
-            mend="close every quote, and double a quote that is part of a text",
-        ) from error
-    header = [name.strip() for name in rows[0]]
-    check_names(header, where)
-    cells = _even(rows, lines, where)
-    if not cells:
-        raise DataError("the table has a header and no rows", where=where, mend="add its rows")
-    return TextTable(where, header, cells, lines[1:])
+            "version 1 of Feather is not read", where=where, mend="write it again as Feather 2"
+        )
+    if data.startswith(b"PAR1") or suffix in {".parquet", ".pq"}:
+        return _stored("Parquet", _parquet, data, where)
+    if data.startswith(b"ARROW1") or suffix in {".feather", ".arrow"}:
+        return _stored("Feather", _feather, data, where)
+    return csv_table(decoded(data, encoding, where), where)
 
 
-def _even(rows: list[list[str]], lines: list[int], where: str) -> list[list[str]]:
-    """The rows below the header, all as long as it."""
-    width = len(rows[0])
-    for row, line in zip(rows, lines, strict=True):
-        if len(row) != width:
-            raise DataError(
-                f"a row of {len(row)} cells under a header of {width}",
-                where=f"{where}, line {line}",
-                mend="give every row as many cells as the header; quote texts with a delimiter",
-            )
-    return rows[1:]
-
-
-def _delimiter(text: str) -> str:
-    """The most frequent candidate outside quotes in the first line that is not blank."""
-    header = text.lstrip("\r\n").splitlines()[0]
-    bare = "".join(header.split('"')[::2])
-    return max(DELIMITERS, key=bare.count)
-
-
-def _parquet(data: bytes, where: str) -> Table:
+def _stored(kind: str, read: Callable[[bytes, str], pa.Table], data: bytes, where: str) -> Table:
+    """The table of a file that keeps the types of its columns."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        arrow = pq.read_table(io.BytesIO(data))
-        check_names(arrow.column_names, where)
-        frame = arrow.to_pandas()
+        stored = read(data, where)
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"not a Parquet table: {first_line(error)}",
+            f"not a {kind} table: {first_line(error)}",
             where=where,
-            mend="write it again as Parquet, or give CSV",
+            mend=f"write it again as {kind}, or give CSV",
         ) from error
-    named = [level for level in frame.index.names if level is not None]
-    if named:  # pandas stored columns as the index of the rows
-        frame = frame.reset_index(level=named)
-    table = FrameTable(where, frame.reset_index(drop=True))
-    if not table.rows:
+    if not stored.num_rows:
         raise DataError("the table has no rows", where=where, mend="give a table with rows")
-    return table
+    unnamed = _unnamed_indices(stored.schema)
+    names = column_names(["" if name in unnamed else name for name in stored.column_names], where)
+    position = {name: number for number, name in enumerate(names)}
+    return Table(
+        where,
+        names,
+        stored.num_rows,
+        lambda name: stored.column(position[name]),
+        rows_from_one,
+    )
+
+
+def _parquet(data: bytes, where: str) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(io.BytesIO(data))
+    # A few bytes can stand for any number of equal cells, so the limits come first.
+    check_extent(file.metadata.num_rows, file.metadata.num_columns, where)
+    return file.read()
+
+
+def _feather(data: bytes, where: str) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.ipc.open_file(pa.py_buffer(data)) as file:
+        rows = sum(file.get_batch(number).num_rows for number in range(file.num_record_batches))
+        check_extent(rows, len(file.schema), where)
+        return file.read_all()
+
+
+def _unnamed_indices(schema: pa.Schema) -> set[str]:
+    """Columns that pandas wrote for an index without a name."""
+    try:
+        about: Any = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+        indices = about.get("index_columns", [])
+    except (ValueError, AttributeError):  # whoever wrote it, the columns are whole
+        return set()
+    return {i for i in indices if isinstance(i, str) and i.startswith(INDEX)}

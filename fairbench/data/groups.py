@@ -14,7 +14,8 @@ from fairbench.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fairbench.data.tables import Column, Table
+    from fairbench.data.columns import Column
+    from fairbench.data.tables import Table
     from fairbench.dataset import FloatArray, IntArray
 
 __all__ = ["columns_of", "infer_kind", "intersection", "protected", "sized"]
@@ -38,7 +39,7 @@ def columns_of(attribute: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def infer_kind(column: Column) -> ProtectedKind:
     """Two values are binary; texts and few numbers categorical; other numbers continuous."""
-    levels = len(np.unique(column.values))
+    levels = column.distinct()
     if levels <= 2:
         return "binary"
     return "categorical" if column.is_text or levels <= MOST_CODES else "continuous"
@@ -55,7 +56,7 @@ def protected(column: Column, how: ProtectedColumn, bins: int, table: Table) -> 
     DataError
         When it is constant, has not the values its kind needs, or a bin would be empty.
     """
-    levels, codes = np.unique(column.values, return_inverse=True)
+    levels, codes = column.sorted()
     if len(levels) == 1:
         raise DataError(
             f"protected attribute {column.name!r} is constant: {levels[0]!s} on every row",

@@ -167,11 +167,26 @@ def _configured() -> tuple[Place, ...]:
     for folder in (here, *here.parents):
         path = folder / CONFIG
         if path.is_file():
+            _check_owner(path)
             return tuple(
                 Place((folder / Path(entry).expanduser()).resolve(), str(path))
                 for entry in _data_dirs(path)
             )
     return ()
+
+
+def _check_owner(path: Path) -> None:
+    """Refuse a configuration that somebody else may have put in the way, as git does."""
+    if not hasattr(os, "geteuid"):
+        return
+    own = {os.geteuid(), int(os.environ.get("SUDO_UID", "-1")) if os.geteuid() == 0 else -1, 0}
+    if path.stat().st_uid not in own:
+        raise StudyError(
+            f"{CONFIG} belongs to another user, who could send this run to files of theirs",
+            where=str(path),
+            mend="make it yours if you trust it, or name the folders in FAIRBENCH_DATA_DIR and "
+            "work elsewhere",
+        )
 
 
 def _data_dirs(path: Path) -> list[str]:

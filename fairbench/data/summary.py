@@ -22,7 +22,8 @@ def facts(dataset: Dataset, /) -> Mapping[str, object]:
     mapping
         ``rows``; ``features`` (their number); ``targets``: per name ``mean`` and ``std`` (over n,
         in the target's unit); ``groups``: per protected attribute the rows of each label;
-        ``clusters`` (their number, or None); ``cluster`` (its column); ``dropped`` rows by reason.
+        ``clusters`` (their number, or None); ``cluster`` (its column); ``dropped`` rows by reason;
+        ``imputed`` cells by column.
     """
     return {
         "rows": dataset.rows,
@@ -45,4 +46,5 @@ def facts(dataset: Dataset, /) -> Mapping[str, object]:
         "clusters": None if dataset.clusters is None else len(np.unique(dataset.clusters)),
         "cluster": dataset.cluster_name,
         "dropped": dict(dataset.card.dropped),
+        "imputed": dict(dataset.card.imputed),
     }

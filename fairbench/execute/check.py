@@ -48,7 +48,8 @@ def _prediction(given: object, work: Work, of: str) -> Prediction:
     validation = _rows(given.validation, work, "validation", of)
     test = _rows(given.test, work, "test", of)
     record = {str(name): _numbers(value, of) for name, value in given.record.items()}
-    sound = Prediction(validation, test, record, given.status, str(given.note))
+    passes = given.status == "failed" and bool(given.transient)
+    sound = Prediction(validation, test, record, given.status, str(given.note), passes)
     if sound.status == "ok" and not (np.isfinite(validation).all() and np.isfinite(test).all()):
         return replace(sound, status="diverged", note="a prediction is not finite")
     return sound

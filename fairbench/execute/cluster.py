@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
@@ -19,17 +19,19 @@ from distributed import (
     Client,
     Future,
     KilledWorker,
-    LocalCluster,
+    Security,
+    SpecCluster,
     Worker,
     WorkerPlugin,
     get_worker,
 )
 from distributed.versions import get_versions
 
-from fairbench.errors import StudyError
+from fairbench.errors import StudyError, first_line
 from fairbench.execute.executor import Limits
 from fairbench.execute.interrupt import PATIENCE, check_interrupt, held, starting
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, packed, unpacked
+from fairbench.execute.machine import quiet, started
 from fairbench.execute.retry import Died, overdue
 from fairbench.execute.threads import limit_threads
 
@@ -44,8 +46,6 @@ SETTINGS = {
 
 PACKAGES = ("fairbench-mtl", "torch", "numpy", "scipy", "scikit-learn", "pandas")
 """Distributions that decide a chunk's numbers, beside Python."""
-
-_QUIET = ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler")
 
 
 class Kit(WorkerPlugin):
@@ -74,53 +74,75 @@ def _carry_out(name: str, job: Job) -> bytes:
 
 
 @contextmanager
-def connected(scheduler: str, processes: int) -> Iterator[Client]:
-    """A client of the scheduler at that address, or of a cluster of so many processes here."""
+def connected(
+    scheduler: str, processes: int, tls: Mapping[str, str], patience: float
+) -> Iterator[Client]:
+    """A client of the scheduler at that address, or of a cluster of so many processes here.
+
+    `tls` are the options ``ca``, ``cert`` and ``key``; a cluster of our own makes its own
+    certificate, and may take `patience` seconds to start.
+    """
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(SETTINGS))
-        with starting(), _quiet():  # threads and processes inherit both
-            address: str | LocalCluster = scheduler or stack.enter_context(_local(processes))
-            client = stack.enter_context(_client(address))
+        if scheduler:
+            address: str | SpecCluster = scheduler
+            security = _security(scheduler, tls)
+        else:
+            security = _temporary()
+            address = stack.enter_context(started(processes, security, patience))
+        with starting(), quiet():  # threads inherit both
+            client = stack.enter_context(_client(address, security))
         try:
             yield client
         finally:
-            with _quiet(), held():
+            with quiet(), held():
                 stack.close()
 
 
-def _local(processes: int) -> LocalCluster:
-    return LocalCluster(
-        n_workers=processes,
-        threads_per_worker=1,
-        processes=True,
-        dashboard_address=None,
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    )
-
-
-def _client(address: str | LocalCluster) -> Client:
-    try:
-        return Client(address, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+def _security(scheduler: str, tls: Mapping[str, str]) -> Security | None:
+    """What a client shows to a scheduler that runs already; None leaves it to Dask's settings."""
+    if not any(tls.values()):
+        return None
+    names = {"ca": "tls_ca_file", "cert": "tls_client_cert", "key": "tls_client_key"}
+    for option, file in tls.items():
+        if not file or not Path(file).is_file():
+            raise StudyError(
+                f"{file!r} is no file" if file else "ca, cert and key are needed together",
+                where=f"executor.{option}",
+                mend="name a PEM file: --set executor.ca=ca.pem --set executor.cert=cert.pem "
+                "--set executor.key=key.pem",
+            )
+    if not scheduler.startswith("tls://"):
         raise StudyError(
-            f"no Dask scheduler answers: {error}",
-            where=f"--scheduler {address}",
-            mend="start one with `dask scheduler`, and give the address it prints",
-        ) from error
+            "certificates are for a scheduler with TLS",
+            where=f"--scheduler {scheduler}",
+            mend="give its address as tls://HOST:PORT",
+        )
+    return Security(require_encryption=True, **{names[k]: file for k, file in tls.items()})
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in _QUIET]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+def _temporary() -> Security:
     try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        made: Security = Security.temporary()
+    except ImportError as error:
+        raise StudyError(
+            f"a cluster of this machine needs the package cryptography: {error}",
+            where="--executor dask",
+            mend="pip install 'fairbench-mtl[dask]'",
+        ) from error
+    return made
+
+
+def _client(address: str | SpecCluster, security: Security | None) -> Client:
+    try:
+        return Client(address, set_as_default=False, security=security)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise StudyError(
+            f"no Dask scheduler answers: {first_line(error)}",
+            where=f"--scheduler {address}",
+            mend="start one with `dask scheduler`, and give the address it prints; one with TLS "
+            "also needs --set executor.ca, .cert and .key",
+        ) from error
 
 
 def threads(client: Client) -> int:
@@ -129,9 +151,20 @@ def threads(client: Client) -> int:
 
 
 @contextmanager
-def equipped(client: Client, shared: Shared) -> Iterator[str]:
-    """Check the workers' versions and give them `shared`, under the name that is yielded."""
-    client.wait_for_workers(1)
+def equipped(client: Client, shared: Shared, patience: float) -> Iterator[str]:
+    """Check the workers' versions and give them `shared`, under the name that is yielded.
+
+    The first worker has to be there within `patience` seconds.
+    """
+    try:
+        client.wait_for_workers(1, timeout=patience)
+    except TimeoutError as error:
+        raise StudyError(
+            f"no worker joined the Dask scheduler within {patience:g} seconds",
+            where="--executor dask",
+            mend="start workers with `dask worker ADDRESS`; --set executor.start_seconds=3600 "
+            "waits longer, as for a batch system's queue",
+        ) from error
     name = f"fairbench-{uuid4().hex}"
     with held():  # a scheduler in this process complains about messages that are cut off
         _check(client)

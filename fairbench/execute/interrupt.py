@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from types import FrameType
 
 __all__ = ["PATIENCE", "check_interrupt", "heeded", "held", "starting"]
@@ -84,8 +83,6 @@ def starting() -> Iterator[None]:
         if not hasattr(signal, "pthread_sigmask"):  # Windows
             yield
             return
-        # Its first start, which comes with the first worker's, would unblock the signal again.
-        resource_tracker.ensure_running()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield

@@ -4,9 +4,11 @@ A plugin's own module needs `hookimpl` and the descriptions only; importing them
 package heavier than pluggy.
 """
 
+from fairbench.plugins._code import Code, analysis_code, code_of, code_of_class, core_code
 from fairbench.plugins._component import Component
 from fairbench.plugins._discover import Plugin, Problem
 from fairbench.plugins._options import REQUIRED, Option
+from fairbench.plugins._parts import Part, digest_of_parts, made_declared, parts_of
 from fairbench.plugins.descriptions import (
     API_VERSION,
     DatasetDescription,
@@ -28,6 +30,7 @@ from fairbench.plugins.registry import Registry, added, load
 __all__ = [
     "API_VERSION",
     "REQUIRED",
+    "Code",
     "Component",
     "DatasetDescription",
     "Description",
@@ -37,6 +40,7 @@ __all__ = [
     "MetricDescription",
     "ModelDescription",
     "Option",
+    "Part",
     "Plugin",
     "Problem",
     "ProtocolDescription",
@@ -45,7 +49,14 @@ __all__ = [
     "ReproductionDescription",
     "WeightingDescription",
     "added",
+    "analysis_code",
+    "code_of",
+    "code_of_class",
+    "core_code",
+    "digest_of_parts",
     "hookimpl",
     "is_individual",
     "load",
+    "made_declared",
+    "parts_of",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import pluggy
 
-from fairbench.errors import PluginError, near
+from fairbench.errors import PluginError, near, told
 from fairbench.plugins import hookspecs
 from fairbench.plugins.descriptions import API_VERSION, Description
 from fairbench.plugins.hookspecs import OBSERVERS, OFFERS, PROJECT
@@ -113,9 +113,11 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
         return [description for result in results for description in result]
     except PluginError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(
-            f"{hook} raises {type(error).__name__}: {error}", mend="report it to its authors"
+            f"{hook} raises {told(error)}", mend="report it to its authors"
         ) from error
 
 

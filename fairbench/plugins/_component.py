@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fairbench.errors import PluginError
+from fairbench.aside import aside
+from fairbench.errors import PluginError, told
+from fairbench.plugins._names import OWN, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from fairbench.plugins._code import Code
     from fairbench.plugins._options import Option
     from fairbench.plugins.descriptions import Description, Kind
 
-__all__ = ["Component", "normalised"]
+__all__ = ["Component", "recorded"]
 
 # What the target of a kind must derive from; kinds without an entry are checked by use.
 _BASES: Mapping[str, tuple[str, str]] = {
@@ -27,9 +31,18 @@ _BASES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def normalised(distribution: str, /) -> str:
-    """The form in which two spellings of a distribution's name are equal (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
+_loaded: ContextVar[list[Component] | None] = ContextVar("loaded", default=None)
+
+
+@contextmanager
+def recorded() -> Iterator[list[Component]]:
+    """Collect the components that are loaded within the block, in this thread."""
+    loaded: list[Component] = []
+    token = _loaded.set(loaded)
+    try:
+        yield loaded
+    finally:
+        _loaded.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +85,18 @@ class Component:
         PluginError
             Where that fails, or where the target is not what its kind asks for.
         """
+        if (loaded := _loaded.get()) is not None:
+            loaded.append(self)
         module, _, path = self.description.target.partition(":")
         try:
-            target: Any = import_module(module)
-            for attribute in path.split("."):
-                target = getattr(target, attribute)
-        except (Exception, SystemExit) as error:
-            raise self._broken(f"cannot be imported: {type(error).__name__}: {error}") from error
+            with aside():
+                target: Any = import_module(module)
+                for attribute in path.split("."):
+                    target = getattr(target, attribute)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self._broken(f"cannot be imported: {told(error)}") from error
         if (base := _BASES.get(self.kind)) is not None:
             expected = getattr(import_module(base[0]), base[1])
             if not (isinstance(target, type) and issubclass(target, expected)):
@@ -112,28 +130,31 @@ class Component:
 
         return instantiate(self.load(), given, of=f"{self.kind} {self.name!r}")
 
-    def provenance(self) -> dict[str, str]:
-        """Where it comes from, for the manifest; `sha256` is that of its source file."""
+    def origin(self) -> tuple[str, str, tuple[str, ...]]:
+        """What `code_of` finds its code by; imports the target.
+
+        Its distribution, the module of its target, and those that the target was made in, its
+        base classes among them.
+        """
+        target: Any = self.load()
+        module = self.description.target.partition(":")[0]
+        if normalised(self.distribution) == OWN:
+            return self.distribution, module.partition(".")[0], ()
+        made = target.__mro__ if isinstance(target, type) else (target,)
+        modules = {str(getattr(each, "__module__", "")) for each in made} - {"", module}
+        return self.distribution, module, tuple(sorted(modules))
+
+    def provenance(self, code: Code | None = None) -> dict[str, str]:
+        """Where it comes from, for the manifest; `sha256` is that of all its code."""
+        from fairbench.plugins._code import code_of
+
+        code = code or code_of(*self.origin())
         return {
             "kind": self.kind,
             "name": self.name,
             "distribution": self.distribution,
             "version": self.version,
             "target": self.description.target,
-            "sha256": _source_hash(self.load(), self.description.target.partition(":")[0]),
+            "code": code.name,
+            "sha256": code.sha256,
         }
-
-
-def _source_hash(target: object, module: str) -> str:
-    """SHA-256 of the file that defines `target`; empty where it has none to read."""
-    import hashlib
-    import inspect
-    from pathlib import Path
-
-    try:
-        # Classes and functions may be defined elsewhere than where the target names them.
-        defined: Any = target if inspect.isroutine(target) or inspect.isclass(target) else None
-        file = inspect.getsourcefile(defined or import_module(module))
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    except (OSError, TypeError):
-        return ""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
-from fairbench.errors import PluginError
+from fairbench.aside import aside
+from fairbench.errors import PluginError, told
 from fairbench.plugins._check import manage, offered
-from fairbench.plugins._component import Component, normalised
+from fairbench.plugins._component import Component
+from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins.hookspecs import PROJECT
 
 if TYPE_CHECKING:
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     import pluggy
 
-__all__ = ["OWN", "Loaded", "Plugin", "Problem", "disabled", "discover", "load_plugin"]
-
-OWN = "fairbench-mtl"
-"""The distribution whose plugins cannot be switched off: fairbench is made of them."""
+__all__ = ["Loaded", "Plugin", "Problem", "disabled", "discover", "load_plugin"]
 
 Status = Literal["loaded", "broken", "switched off"]
 
@@ -85,13 +82,15 @@ def load_plugin(name: str, distribution: str, version: str, get: Callable[[], ob
     broken = Plugin(name, distribution, version, "broken")
     try:
         # A plugin that prints must not garble what a command writes for a program to read.
-        with redirect_stdout(sys.stderr):
+        with aside():
             manager = manage(_imported(get))
             descriptions = offered(manager)
     except PluginError as error:
         return Loaded(broken, problem=broken.problem(error.what, error.mend))
-    except (Exception, SystemExit) as error:
-        what = f"checking it raises {type(error).__name__}: {error}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        what = f"checking it raises {told(error)}"
         return Loaded(broken, problem=broken.problem(what, "report it to its authors"))
     components = tuple(Component(d, name, distribution, version) for d in descriptions)
     return Loaded(Plugin(name, distribution, version, "loaded", components), manager)
@@ -100,9 +99,11 @@ def load_plugin(name: str, distribution: str, version: str, get: Callable[[], ob
 def _imported(get: Callable[[], object]) -> object:
     try:
         return get()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise PluginError(
-            f"it cannot be imported: {type(error).__name__}: {error}",
+            f"it cannot be imported: {told(error)}",
             mend="reinstall or upgrade it, or report it to its authors",
         ) from error
 

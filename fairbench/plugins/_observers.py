@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
+from fairbench.aside import aside
+from fairbench.errors import told
 from fairbench.plugins.hookspecs import OBSERVERS
 
 if TYPE_CHECKING:
@@ -45,11 +45,13 @@ class Observers:
         for each in tuple(self._observing):
             assert each.manager is not None
             try:
-                with redirect_stdout(sys.stderr):
+                with aside():
                     getattr(each.manager.hook, hook)(**arguments)
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self._observing.remove(each)
-                what = f"{hook} raises {type(error).__name__}: {error}"
+                what = f"{hook} raises {told(error)}"
                 mend = "it was not called again; report it to its authors"
                 self.problems.append(each.plugin.problem(what, mend))
 

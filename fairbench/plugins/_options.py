@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
@@ -19,12 +20,16 @@ from typing import (
 
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
 
-from fairbench.errors import FairbenchError, PluginError, StudyError, near
+from fairbench.aside import aside
+from fairbench.errors import FairbenchError, PluginError, StudyError, near, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["REQUIRED", "Option", "instantiate", "options"]
+
+MOST_SHOWN = 200
+"""Characters of a bad value that a message shows."""
 
 
 class _Required:
@@ -112,14 +117,15 @@ def instantiate(target: Any, given: Mapping[str, object], /, *, of: str) -> Any:
         name: _validated(value, hints[name], name=name, of=of) for name, value in given.items()
     }
     try:
-        return target(**values)
-    except FairbenchError:
+        with aside():
+            return target(**values)
+    except (FairbenchError, KeyboardInterrupt):
         raise
     except ValueError as error:  # what a __post_init__ says of a combination of options
         raise StudyError(f"{of}: {error}", mend=_all_allowed(target)) from error
-    except Exception as error:
+    except BaseException as error:
         raise PluginError(
-            f"{of} cannot be instantiated: {type(error).__name__}: {error}",
+            f"{of} cannot be instantiated: {told(error)}",
             mend="report it to the plugin's authors",
         ) from error
 
@@ -165,6 +171,11 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
             f"{where} has a type that no value can be checked against",
             mend="annotate it with plain types, or a dataclass of them",
         ) from error
+    if isinstance(value, bool) and not _takes_truth(hint):
+        raise StudyError(
+            f"{where} is {str(value).lower()}: a value is needed, not whether",
+            mend=f"allowed: {_text(hint)}",
+        )
     first: ValidationError | None = None
     for reading in _readings(value):
         try:
@@ -174,8 +185,22 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
     assert first is not None
     why = first.errors(include_url=False)[0]["msg"]
     raise StudyError(
-        f"{where} is {value!r}: {why[0].lower()}{why[1:]}", mend=f"allowed: {_text(hint)}"
+        f"{where} is {_short(value)}: {why[0].lower()}{why[1:]}", mend=f"allowed: {_text(hint)}"
     )
+
+
+def _short(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}…"
+
+
+def _takes_truth(hint: Any) -> bool:
+    """Whether true and false are values of a type: not because Python counts them as numbers."""
+    if hint in (bool, Any, object):
+        return True
+    if get_origin(hint) is Literal:
+        return any(isinstance(value, bool) for value in get_args(hint))
+    return any(_takes_truth(part) for part in get_args(hint))
 
 
 def _readings(value: object) -> Iterator[object]:
@@ -188,8 +213,10 @@ def _readings(value: object) -> Iterator[object]:
 
 
 def _finite(value: object, where: str) -> object:
-    if isinstance(value, float) and value != value:  # a float without bounds would take it
-        raise StudyError(f"{where} is NaN", mend="give a number")
+    """Refuse what a float without bounds would take, and no file of a run can hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        name = "NaN" if math.isnan(value) else "infinite"
+        raise StudyError(f"{where} is {name}", mend="give a finite number")
     return value
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import PluginError, StudyError, near
-from fairbench.plugins._component import Component, normalised
-from fairbench.plugins._discover import OWN, Loaded, Plugin, Problem, discover, load_plugin
+from fairbench.plugins._component import Component
+from fairbench.plugins._discover import Loaded, Plugin, Problem, discover, load_plugin
+from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins._observers import Observers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from fairbench.method import Use
     from fairbench.plugins.descriptions import Kind
 
 __all__ = ["DISABLE", "Registry", "added", "load"]
@@ -70,6 +72,16 @@ class Registry:
             names = (c.qualified if distribution else c.name for c in known)
             raise StudyError(f"unknown {kind} {name!r}", mend=near(name, names) + self._missing())
         return found[0]
+
+    def build(self, use: Use, /) -> Any:
+        """The component that a method declares in its `uses`.
+
+        Raises
+        ------
+        StudyError
+            Where there is none of this name, or it does not take these options.
+        """
+        return self.find(use.kind, use.name).build(use.options)
 
     def _missing(self) -> str:
         """A reminder of plugins that may have offered what was not found."""

@@ -2,10 +2,10 @@
 
 from fairbench.report.contents import Contents, Sheet, gather
 from fairbench.report.judgement import Judgement
+from fairbench.report.missing import unusable
 from fairbench.report.points import averaged_fronts
 from fairbench.report.ranks import Ranks
 from fairbench.report.reporter import Documents, Reporter, View
-from fairbench.report.without import unusable
 
 __all__ = [
     "Contents",

@@ -69,7 +69,8 @@ def _flush_folder(folder: Path) -> None:
 def write_json(path: Path, content: Any, /) -> None:
     """Write `content` as readable JSON, atomically."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    # A file's name may be no Unicode; what JSON then holds is its own escape.
+    write_bytes(path, (text + "\n").encode(errors="backslashreplace"))
 
 
 def read_json(path: Path, /) -> Any:

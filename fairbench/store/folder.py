@@ -50,10 +50,31 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a chunk took: optimiser steps summed over its trials, and seconds of training."""
+    """What a chunk took, and what has to be known of it without reading its predictions.
+
+    Attributes
+    ----------
+    model_steps, seconds
+        Optimiser steps summed over its trials, and seconds of training.
+    failed, transient
+        How many of its trials failed, and how many of these another run should try again.
+    notes
+        What its training had to remark.
+    """
 
     model_steps: int
     seconds: float
+    failed: int = 0
+    transient: int = 0
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of(cls, trained: Trained, seconds: float, /) -> Cost:
+        """That of a chunk that has just been trained."""
+        failed = [p for p in trained.predictions if p.status == "failed"]
+        transient = sum(p.transient for p in failed)
+        notes = tuple(trained.notes)
+        return cls(trained.model_steps, round(seconds, 3), len(failed), transient, notes)
 
 
 @dataclass(frozen=True)
@@ -253,6 +274,7 @@ class RunFolder:
             "trials": [asdict(trial) for trial in trials],
             "status": [p.status for p in trained.predictions],
             "note": [p.note for p in trained.predictions],
+            "transient": [p.transient for p in trained.predictions],
             "notes": list(trained.notes),
             "model_steps": trained.model_steps,
             "seconds": round(seconds, 3),
@@ -276,9 +298,19 @@ def _cost(meta: Path) -> Cost | None:
     try:
         content, told = meta.with_suffix(".npz").read_bytes(), read_json(meta)
         whole = told["sha256"] == sha256(content).hexdigest()
-        return Cost(int(told["model_steps"]), float(told["seconds"])) if whole else None
+        return _told(told) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _told(meta: Mapping[str, Any]) -> Cost:
+    return Cost(
+        int(meta["model_steps"]),
+        float(meta["seconds"]),
+        [*meta["status"]].count("failed"),
+        sum(map(bool, meta["transient"])),
+        tuple(map(str, meta["notes"])),
+    )
 
 
 def _damaged(file: Path, error: Exception) -> RunFolderError:

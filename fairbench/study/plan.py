@@ -11,25 +11,29 @@ from typing import TYPE_CHECKING
 from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
 from fairbench.method import Fold, Method, Training, Trial
+from fairbench.plugins import parts_of
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
+from fairbench.study.check_splits import check_groups
 from fairbench.study.grid import check_grid
-from fairbench.study.protocols import check_groups
 from fairbench.study.study import MethodSpec, Study, training_of
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.plugins import Component, Registry
+    from fairbench.plugins import Component, Part, Registry
 
 __all__ = ["Arm", "Chunk", "Plan", "plan"]
+
+MOST_TRIALS = 10_000_000
+"""Trials of one study: their names alone take some gigabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
     """A method on a dataset: what its trials have in common.
 
-    `options` are complete but for the method's defaults; `values` is ``(None,)`` for a method
-    without trade-off.
+    `options` are complete but for the method's defaults; `parts` are the method and all that it
+    is made of; `values` is ``(None,)`` for a method without trade-off.
     """
 
     dataset: str
@@ -37,8 +41,14 @@ class Arm:
     component: Component
     options: Mapping[str, object]
     instance: Method
+    parts: tuple[Part, ...]
     values: tuple[float | None, ...]
     training: Training
+
+    @property
+    def trains_networks(self) -> bool:
+        """Whether ``training.kernel`` has a say."""
+        return any(part.component.kind == "model" for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +141,29 @@ def plan(study: Study, registry: Registry, /) -> Plan:
         if label in datasets:
             raise StudyError(f"dataset {label!r} stands twice", mend="give each use its own label")
         datasets[label] = dataset
-        if not is_table_file(spec.name):
+        if not is_table_file(spec.name, registry):
             sources.append(registry.find("dataset", spec.name))
     arms = {
-        (label, spec.title): _arm(study, protocol, label, dataset, spec, component)
+        (label, spec.title): _arm(study, registry, protocol, label, dataset, spec, component)
         for label, dataset in datasets.items()
         for spec, component in found
     }
     if len(arms) < len(datasets) * len(found):
         raise StudyError("a method stands twice", mend="give each use its own label")
+    _check_size(study, arms)
     splits = {name: _splits(study, protocol, dataset) for name, dataset in datasets.items()}
     for arm in arms.values():
         _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
     return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
+
+
+def _check_size(study: Study, arms: Mapping[tuple[str, str], Arm]) -> None:
+    trials = (study.splits or 1) * study.seeds * sum(len(arm.values) for arm in arms.values())
+    if trials > MOST_TRIALS:
+        raise StudyError(
+            f"the study has {trials:,} trials, more than {MOST_TRIALS:,}",
+            mend="take fewer seeds, splits or trade-off values, or several studies",
+        )
 
 
 def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
@@ -154,6 +174,7 @@ def _metrics(study: Study, registry: Registry) -> tuple[Component, ...]:
 
 def _arm(
     study: Study,
+    registry: Registry,
     protocol: Protocol,
     label: str,
     dataset: Dataset,
@@ -164,6 +185,7 @@ def _arm(
     instance = component.build(options)
     if not isinstance(instance, Method):
         raise StudyError(f"{spec.name!r} is no Method", where=component.qualified)
+    parts = parts_of(registry, component, options, instance)
     training = training_of(protocol.training(dataset.name), study.training)
     tradeoff = instance.tradeoff
     values: tuple[float | None, ...] = (None,)
@@ -175,7 +197,7 @@ def _arm(
             f"method {spec.title!r} has no trade-off to sweep",
             mend="leave its values out",
         )
-    return Arm(label, spec.title, component, options, instance, values, training)
+    return Arm(label, spec.title, component, options, instance, parts, values, training)
 
 
 def _check(arm: Arm, fold: Fold) -> None:
@@ -190,9 +212,8 @@ def _check(arm: Arm, fold: Fold) -> None:
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:
     count = 1 + max(split for split, _ in study.repeats)
-    splits = []
-    for number in range(count):
-        split = protocol.split(dataset, split_seed(study.entropy, number) % 2**32)
+    seeds = [split_seed(study.entropy, number) % 2**32 for number in range(count)]
+    splits = protocol.splits(dataset, seeds)
+    for number, split in enumerate(splits):
         check_groups(dataset, split, number)
-        splits.append(split)
-    return tuple(splits)
+    return splits

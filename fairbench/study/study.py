@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Ge, Le, Lt
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -26,6 +26,15 @@ from fairbench.study.grid import parse_grid
 
 __all__ = ["MethodSpec", "ProtocolSpec", "Study", "training_of", "validated"]
 
+MOST_SHOWN = 200
+"""Characters of a bad value that a message shows."""
+
+MOST_REPEATS = 100_000
+"""Seeds, and splits, of a study: beyond, somebody mistyped."""
+
+MOST_PARTS = 1_000
+"""Methods, and datasets, likewise."""
+
 
 def _named(value: object) -> object:
     """A bare name stands for the table that holds nothing else."""
@@ -38,7 +47,27 @@ def _grid(value: object) -> object:
             return parse_grid(value)
         except StudyError as error:  # pydantic knows better where it stands
             raise ValueError(f"{error.what}; {error.mend}") from error
-    return (value,) if isinstance(value, int | float) else value
+    if isinstance(value, list | tuple):
+        return [_no_truth(one) for one in value]
+    return (_no_truth(value),) if isinstance(value, int | float) else value
+
+
+def _no_truth(value: object) -> object:
+    """TOML's true and Python's are no numbers, though Python counts them among those."""
+    if isinstance(value, bool):
+        raise ValueError(f"a number is needed, not {str(value).lower()}")
+    return value
+
+
+def _dataset(value: object) -> object:
+    named = _named(value)
+    if isinstance(named, Mapping):
+        for key in ("bins", "min_group"):
+            _no_truth(named.get(key))
+    return named
+
+
+_Count = Annotated[int, Ge(1), Le(MOST_REPEATS), BeforeValidator(_no_truth)]
 
 
 def _words(value: object) -> object:
@@ -73,7 +102,7 @@ class ProtocolSpec:
 
 
 _Method = Annotated[MethodSpec, BeforeValidator(_named)]
-_Dataset = Annotated[DatasetSpec, BeforeValidator(_named)]
+_Dataset = Annotated[DatasetSpec, BeforeValidator(_dataset)]
 _Protocol = Annotated[ProtocolSpec, BeforeValidator(_named)]
 
 
@@ -105,13 +134,13 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(default="", pattern=r"^[\w.-]*$")
-    methods: tuple[_Method, ...] = Field(min_length=1)
-    datasets: tuple[_Dataset, ...] = Field(min_length=1)
+    methods: tuple[_Method, ...] = Field(min_length=1, max_length=MOST_PARTS)
+    datasets: tuple[_Dataset, ...] = Field(min_length=1, max_length=MOST_PARTS)
     baseline: str | None = "single-task"
     protocol: _Protocol = ProtocolSpec()
-    seeds: Annotated[int, Ge(1)] = 5
-    splits: Annotated[int, Ge(1)] | None = None
-    entropy: Annotated[int, Ge(0)] = 0
+    seeds: _Count = 5
+    splits: _Count | None = None
+    entropy: Annotated[int, Ge(0), Lt(2**128), BeforeValidator(_no_truth)] = 0
     training: dict[str, Any] = Field(default_factory=dict)
     metrics: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
     error: str = "rmse"
@@ -145,11 +174,25 @@ class Study(BaseModel):
         """JSON in one fixed spelling: equal studies, equal text."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
 
+    @property
+    def ordered(self) -> Study:
+        """The same study with its methods and datasets in one fixed order."""
+        return self.model_copy(
+            update={
+                "methods": tuple(sorted(self.methods, key=lambda m: m.title)),
+                "datasets": tuple(sorted(self.datasets, key=lambda d: (d.label, d.name))),
+            }
+        )
+
     def digest(self, *more: str) -> str:
-        """SHA-256 of what decides the predictions: the study but for its name and its view."""
+        """SHA-256 of what decides the predictions: the study but for its name and its view.
+
+        The order of methods and of datasets belongs to the view.
+        """
         shown = {"name": "", "metrics": (), "error": "", "disparity": ""}
-        trained = self.model_copy(update=shown).canonical()
-        return hashlib.sha256("\x1f".join([trained, *more]).encode()).hexdigest()
+        trained = self.ordered.model_copy(update=shown).canonical()
+        text = "\x1f".join([trained, *more])  # names of files may be no Unicode
+        return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
 
 
 def validated(values: Mapping[str, Any], /, locate: Callable[[Sequence[str | int]], str]) -> Study:
@@ -179,7 +222,10 @@ def _complaint(path: str, first: Mapping[str, Any]) -> str:
     message = str(first.get("ctx", {}).get("error") or first["msg"])
     message = message.replace("valid tuple", "list").replace("valid dictionary", "table")
     message = re.sub(r"a dictionary or an instance of \w+", "a name or a table", message)
-    return f"{path} = {first['input']!r}: {message[:1].lower()}{message[1:]}"
+    shown = repr(first["input"])
+    if len(shown) > MOST_SHOWN:
+        shown = f"{shown[:MOST_SHOWN]}…"
+    return f"{path} = {shown}: {message[:1].lower()}{message[1:]}"
 
 
 def _siblings(loc: tuple[int | str, ...]) -> list[str]:
@@ -208,6 +254,12 @@ def training_of(
                 f"unknown key 'training.{key}'",
                 where=locate(("training", key)),
                 mend=near(key, known),
+            )
+        if isinstance(overrides[key], bool) and not isinstance(getattr(base, key), bool):
+            raise StudyError(
+                f"training.{key} = {str(overrides[key]).lower()}: a value is needed, not whether",
+                where=locate(("training", key)),
+                mend="correct this value",
             )
     try:
         return TypeAdapter(Training).validate_python({**asdict(base), **overrides})

@@ -11,14 +11,20 @@ from torch.utils import _pytree as pytree
 __all__ = ["lift"]
 
 
-def lift(function: Callable[..., Any], example: tuple[Any, ...], /) -> Callable[..., Any]:
+def lift(
+    function: Callable[..., Any],
+    example: tuple[Any, ...],
+    /,
+    loops: Callable[[Exception], None] = lambda error: None,
+) -> Callable[..., Any]:
     """`function` for S trials at once: as it is where it reduces the last dimensions only.
 
     A function of tensors without leading dimension is right for one trial. Whether it is also
     right for a stack is found out by calling it on `example`, whose tensors all lead with S,
     and comparing with `torch.vmap`. Where both agree the direct call, which is cheaper, is
     used. Where vmap fails, the trials are called one after the other: what it refuses may look at
-    numbers, and what is right on one example need not be on the next.
+    numbers, and what is right on one example need not be on the next. `loops` is told of that, and
+    why.
     """
 
     def copy() -> tuple[Any, ...]:
@@ -29,7 +35,8 @@ def lift(function: Callable[..., Any], example: tuple[Any, ...], /) -> Callable[
     try:
         mapped = torch.vmap(function)
         expected = mapped(*copy())
-    except Exception:  # an operation that vmap does not know
+    except Exception as error:  # an operation that vmap does not know
+        loops(error)
         return _looped(function)
     try:
         direct = function(*copy())

@@ -89,14 +89,22 @@ def native_rule(
         size += tensor.numel()
     try:
         source, apart = _source(weighting, terms, state, own, dtype)
+    except UntranslatableError:
+        raise
+    except Exception as error:  # a stranger's rule, on numbers that were made up
+        raise UntranslatableError(str(error)) from error
+    try:
         function = kernel.rule(source).rule
+    except kernel.KernelError as error:  # refused; one that was killed must not choose the kernel
+        raise UntranslatableError(str(error)) from error
+    try:
         address = ctypes.cast(function, ctypes.c_void_p).value
         assert address is not None
         rule = NativeRule(address, apart, state, size)
         _check(weighting, terms, rule, function, own, dtype)
     except UntranslatableError:
         raise
-    except Exception as error:  # a stranger's rule, on numbers that were made up
+    except Exception as error:  # as above
         raise UntranslatableError(str(error)) from error
     return rule
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from fairbench.errors import StudyError
-from fairbench.method import Method, Trained, Work
+from fairbench.method import Method, Trained, Use, Work
 from fairbench.model import Task
 from fairbench.train.losses import task_losses
 
@@ -83,10 +83,12 @@ class NetworkMethod(Method):
         Options of that model.
     """
 
-    trains_networks: ClassVar[bool] = True
-
     model: str = "mlp"
     architecture: dict[str, Any] = field(default_factory=dict)
+
+    def uses(self) -> Sequence[Use]:
+        """The model; a subclass that builds a weighting by its name adds that."""
+        return (Use("model", self.model, self.architecture),)
 
     @abstractmethod
     def tasks(self, dataset: Dataset, /) -> tuple[Task, ...]:
@@ -136,8 +138,7 @@ class NetworkMethod(Method):
         """A freshly initialised model for one trial, drawn from torch's global generator."""
         from fairbench.plugins import load
 
-        component = load().find("model", self.model)
-        factory: Any = component.build(self.architecture)
+        factory: Any = load().build(Use("model", self.model, self.architecture))
         module = factory.build(fold.dataset.features.shape[1], tasks)
         assert isinstance(module, nn.Module)
         return module

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from fairbench.errors import first_line
 from fairbench.train.batch import Batch
 from fairbench.train.lift import lift
 from fairbench.weighting import Step, Weighting
@@ -114,8 +115,16 @@ class Rules:
 
     def _call(self, name: str, function: Callable[..., Any], /, *arguments: Any) -> Any:
         if name not in self._lifted:
-            self._lifted[name] = lift(function, arguments)
+            self._lifted[name] = lift(function, arguments, lambda error: self._loops(name, error))
         return self._lifted[name](*arguments)
+
+    def _loops(self, name: str, error: Exception) -> None:
+        """Leave a note that a rule is called trial by trial."""
+        setup = self._setup
+        of = setup.method if name in ("losses", "loss_scales") else setup.weighting
+        note = f"{type(of).__qualname__}.{name} is called trial by trial: {first_line(error)}"
+        if note not in setup.notes:
+            setup.notes.append(note)
 
 
 def is_constant(rule: type[Weighting], /) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fairbench.dataset import Dataset
 from fairbench.errors import PluginError
-from fairbench.method import Tradeoff
+from fairbench.method import Tradeoff, Use
 from fairbench.model import Task
 from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Weighting
@@ -36,6 +36,13 @@ class _Weighted(NetworkMethod):
     rule: dict[str, Any] = field(default_factory=dict)
     weighting_name: str = "equal"
 
+    def uses(self) -> Sequence[Use]:
+        return (*super().uses(), self._rule)
+
+    @property
+    def _rule(self) -> Use:
+        return Use("weighting", self.weighting_name, self.rule)
+
     @property
     def tradeoff(self) -> Tradeoff:
         return Tradeoff("z-weight", GRID, low=0.0, fair_end="high")
@@ -46,7 +53,7 @@ class _Weighted(NetworkMethod):
     def weighting(self, dataset: Dataset, /) -> Weighting:
         from fairbench.plugins import load
 
-        rule = load().find("weighting", self.weighting_name).build(self.rule)
+        rule = load().build(self._rule)
         if not isinstance(rule, Weighting):
             raise PluginError(f"{self.weighting_name!r} is no Weighting")
         return rule

@@ -69,7 +69,7 @@ class CommunitiesCrime(DatasetSource):
         warning=WARNING,
         caveats=(
             "22 columns on the police are missing in 1,675 of 1,994 communities and are no "
-            "features unless asked for; adding one drops those rows.",
+            "features unless asked for.",
             "Names, codes and the fold of a community are no features.",
             "Communities of one state resemble each other; splits keep a state whole.",
             "Other columns on race stay features: racePctWhite alone has correlation −0.79 with "

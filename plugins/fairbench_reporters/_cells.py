@@ -120,9 +120,10 @@ def costs(contents: Contents, /) -> Cells:
 
 def _cost(run: Run) -> tuple[str, ...]:
     progress, machine = run.manifest["progress"], run.manifest["machine"]
+    failed = f", {lost} failed" if (lost := progress.get("trials_failed", 0)) else ""
     return (
         str(run.manifest["title"]),
-        f"{progress['trials_done']} of {progress['trials']}",
+        f"{progress['trials_done']} of {progress['trials']}{failed}",
         f"{progress['model_steps']:,}",
         f"{progress['train_seconds']:.1f} s",
         f"{progress['wall_seconds']:.1f} s",

@@ -74,7 +74,8 @@ def _ranking(contents: Contents) -> dict[str, Any] | None:
 
 def _run(run: Run) -> dict[str, Any]:
     names = ("title", "id", "command", "protocol", "versions", "machine", "progress")
-    return {"folder": str(run.path), **{name: run.manifest[name] for name in names}}
+    told = {name: run.manifest[name] for name in names}
+    return {"folder": str(run.path), **told, "sittings": run.manifest.get("sittings", [])}
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.errors import visible
 from fairbench.report import Documents, Reporter, View, gather
 from fairbench_reporters import _cells, _judged, _ranked
 
@@ -27,6 +28,7 @@ _SPECIAL = {
     "–": "--",
     "⁺": r"$^+$",
     "ε": r"$\varepsilon$",
+    "[": "{[}",  # after the end of a row it would begin an option
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 
@@ -68,4 +70,5 @@ def _row(cells: Sequence[str]) -> str:
 
 def _escaped(words: str) -> str:
     """Words as they are: nothing in them is a command."""
-    return "".join(_SPECIAL.get(character, character) for character in " ".join(words.split()))
+    line = " ".join(visible(words, keep="\n\t").split())
+    return "".join(_SPECIAL.get(character, character) for character in line)

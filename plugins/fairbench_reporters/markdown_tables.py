@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.errors import visible
 from fairbench.report import Documents, Reporter, View, gather
 from fairbench_reporters import _cells, _judged, _ranked
 
@@ -47,7 +48,7 @@ def _lines(contents: Contents) -> Iterator[str]:
     for run in contents.runs:
         if run.manifest["command"]:
             # A code block shows every character as it is; indented, nothing in it can end it.
-            command = " ".join(run.manifest["command"].splitlines())
+            command = visible(" ".join(run.manifest["command"].splitlines()))
             yield from ("", "Run again with", "", f"    {command}")
 
 
@@ -85,5 +86,5 @@ def _row(cells: Iterator[str]) -> str:
 
 def _escaped(words: str) -> str:
     """Words as they are: neither Markdown nor HTML in them takes effect."""
-    line = html.escape(" ".join(words.split()), quote=False)
+    line = html.escape(" ".join(visible(words, keep="\n\t").split()), quote=False)
     return re.sub(r"([\\`*_{}\[\]()#|~!])", r"\\\1", line)

@@ -48,10 +48,38 @@ def test_duplicates_across_a_split():
     x[190:200], y[190:200] = x[:10], y[:10]
     found = finding(audit_dataset(replace(data, features=x, targets=y), thirds(200)), "duplicates")
     assert found.level == "warning"
-    assert f"{10 / 66:.1%} of test rows" in found.text
+    assert found.text.startswith(f"10 of 66 test rows ({10 / 66:.1%}) also stand among")
     x[150:160], y[150:160] = x[140:150], y[140:150]  # both on test: no matter
     again = finding(audit_dataset(replace(data, features=x, targets=y), thirds(200)), "duplicates")
     assert again.text == found.text
+
+
+def test_few_duplicates_are_a_count_and_never_a_share_of_nothing():
+    data = dataset(rows=9000)
+    x, y = data.features.copy(), data.targets.copy()
+    x[8999], y[8999] = x[0], y[0]
+    found = finding(audit_dataset(replace(data, features=x, targets=y), thirds(9000)), "duplicates")
+    assert found.text.startswith("1 of 3,000 test rows also stand among")
+    assert found.level == "warning"
+
+
+def test_missing_features_are_equal_to_each_other_and_hide_no_twin():
+    data = dataset()
+    x, y = data.features.copy(), data.targets.copy()
+    x[:, 1] = y[:, 0]
+    x[::2, 1] = np.nan
+    x[190], y[190] = x[0], y[0]
+    found = audit_dataset(replace(data, features=x, targets=y, imputed=((1,),)), thirds(200))
+    assert finding(found, "duplicates").text.startswith("1 of 66 test rows")
+    assert "(1.00)" in finding(found, "leakage").text
+    assert "AUC" in finding(found, "predictable").text
+
+
+def test_what_reading_a_table_did_is_an_audit_line():
+    data = dataset()
+    data = replace(data, card=replace(data.card, notices=("12 of 60 rows are left out",)))
+    found = finding(audit_dataset(data, thirds(200)), "table")
+    assert (found.level, found.text) == ("warning", "12 of 60 rows are left out")
 
 
 def test_features_that_reveal_the_attribute():
@@ -117,17 +145,6 @@ def rows_of(data, splits):
     return Rows(data.targets, data.protected, data.clusters, tuple(splits))
 
 
-def test_clusters_that_straddle_a_split():
-    people = np.repeat(np.arange(100), 2)
-    data = dataset(clusters=people)
-    torn = Split(*np.array_split(np.arange(200), [101, 151]))
-    straddled = finding(audit_rows("toy", rows_of(data, [torn])), "clusters")
-    assert straddled.level == "warning"
-    assert "up to 2 clusters" in straddled.text
-    whole = Split(*np.array_split(np.arange(200), [100, 150]))
-    assert finding(audit_rows("toy", rows_of(data, [whole])), "clusters").level == "fine"
-
-
 def test_groups_too_small_for_the_claim():
     data = dataset()
     small = Split(np.arange(150), np.arange(150, 170), np.arange(170, 200))
@@ -156,7 +173,9 @@ def test_audits_of_a_run(make_run, metrics):
     manifest["audits"] = json.loads(json.dumps([asdict(f) for f in stored]))
     folder.write_manifest(manifest)
     found = Run(folder.path).audits()
-    assert {"duplicates", "predictable", "leakage", "groups", "trials"} == set(found["check"])
+    assert {"duplicates", "predictable", "leakage", "splits", "groups", "trials"} == set(
+        found["check"]
+    )
     lost = found.query("check == 'trials'")
     assert lost["text"].tolist() == ["tuned: 2 diverged of 9 trials"]
     assert lost["level"].tolist() == ["warning"]

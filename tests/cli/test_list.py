@@ -131,6 +131,17 @@ def test_warnings_about_plugins_stay_out_of_standard_output(install):
     json.loads(listed("metrics", "--json"))
 
 
+def test_a_loud_plugin_leaves_the_document_whole(install, capfd):
+    """Imported for the list, and again, with what it offers, for its options."""
+    loud = "import os\nprint('loud')\nos.write(1, b'louder')\nraise BaseException"
+    install("far-away", {"stranger": loud})
+    for verb in (["list"], ["show", "method", "single-task"]):
+        main([*verb, "--json"], standalone_mode=False)
+        out, err = capfd.readouterr()
+        assert json.loads(out)
+        assert "cannot be imported: BaseException" in err
+
+
 def test_unknown_kind():
     done = CliRunner().invoke(main, ["list", "planets"])
     assert done.exit_code == 2

@@ -78,7 +78,9 @@ def test_axes_and_tolerance_can_be_chosen(folder):
 
 
 def test_a_run_named_twice_counts_once(folder):
-    runs = json.loads(report(folder, folder / ".", "--format", "json").stdout)["runs"]
+    result = report(folder, folder / ".", "--format", "json")
+    assert result.exit_code == 0, result.output
+    runs = json.loads(result.stdout)["runs"]
     assert len(runs) == 1
 
 

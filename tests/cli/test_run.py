@@ -357,3 +357,58 @@ def test_a_table_has_no_options(folder):
     text = 'methods = ["mean"]\n[[datasets]]\nname = "my.csv"\noptions.rows = 3\n'
     Path("study.toml").write_text(text)
     assert "a table has no option 'rows'" in refused("--config", "study.toml")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["--cluster", "--target", "--protected", "--features", "--categorical", "--drop", "--encoding"],
+)
+def test_an_empty_flag_is_refused(flag, folder):
+    name = table(folder / "my.csv")
+    roles = ["--target", "income", "--protected", "sex"]
+    assert f"{flag} is empty where: {flag}" in refused("-m", "mean", "-d", name, *roles, flag, "")
+
+
+def test_files_that_a_study_names_lie_beside_it(folder, monkeypatch):
+    (folder / "studies").mkdir()
+    table(folder / "studies" / "my.csv")
+    text = """methods = ["mean"]
+    seeds = 1
+    metrics = ["rmse"]
+    [[datasets]]
+    name = "my.csv"
+    targets = ["income"]
+    protected = ["sex"]
+    """
+    (folder / "studies" / "study.toml").write_text(text)
+    flags = ("--no-baseline", "--disparity", "rmse-disparity")
+    for more in ((), ("--bins", "3")):  # flags edit the file's own tables
+        result = CliRunner().invoke(main, ["run", "--config", "studies/study.toml", *flags, *more])
+        assert result.exit_code == 0, result.output
+    monkeypatch.chdir(folder / "studies")
+    result = CliRunner().invoke(main, ["run", "--config", "study.toml", *flags])
+    assert result.exit_code == 0, result.output
+
+
+def test_flags_of_a_table_reach_the_study(folder):
+    study = study_of(
+        folder,
+        categorical=("a", "b,c"),
+        numeric=("d",),
+        drop=("e",),
+        missing="drop",
+        missing_target="drop",
+        keep_na=True,
+        decimal=",",
+        thousands=".",
+        encoding="cp1252",
+    )
+    spec = study.datasets[0]
+    assert (spec.categorical, spec.numeric, spec.drop) == (("a", "b,c"), ("d",), ("e",))
+    assert (spec.missing, spec.missing_target, spec.keep_na) == ("drop", "drop", True)
+    assert (spec.decimal, spec.thousands, spec.encoding) == (",", ".", "cp1252")
+
+
+def test_a_notation_for_a_plugins_dataset_is_refused():
+    said = refused(*BASE, "--decimal", ",")
+    assert "comes from a plugin, which knows how its file is written where: --decimal" in said

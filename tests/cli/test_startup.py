@@ -128,9 +128,29 @@ def test_interrupt(raising):
     assert "Traceback" not in done.stderr
 
 
-def test_a_defect_is_not_hidden(raising):
+def test_a_defect_is_no_result(raising):
+    """Neither 1, which failed trials and regressions exit with, nor hidden."""
     raising(ZeroDivisionError("a defect"))
-    assert isinstance(CliRunner().invoke(main, ["list"]).exception, ZeroDivisionError)
+    done = CliRunner().invoke(main, ["list"])
+    assert done.exit_code == 70
+    assert done.stdout == ""
+    assert "ZeroDivisionError: a defect" in done.stderr
+    assert done.stderr.startswith("Traceback")
+    assert "please report it" in done.stderr.splitlines()[-1]
+
+
+def test_who_calls_the_command_from_python_hears_of_misuse():
+    with pytest.raises(click.UsageError):
+        main(["no-such-verb"], standalone_mode=False)
+
+
+def test_a_reader_that_has_heard_enough():
+    command = [sys.executable, "-m", "fairbench.cli", "list", "metrics"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
 
 
 class TestStrictPlugins:

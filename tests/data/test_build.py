@@ -192,7 +192,8 @@ def _reversed():
 
 
 def test_facts():
-    dataset = made(replace(SPEC, protected=("sex", "job")), x=[np.nan, 1, 2, 3, 4, 5])
+    spec = replace(SPEC, protected=("sex", "job"), missing="drop")
+    dataset = made(spec, x=[np.nan, 1, 2, 3, 4, 5])
     assert facts(dataset) == {
         "rows": 5,
         "features": 1,
@@ -201,7 +202,11 @@ def test_facts():
         "clusters": 3,
         "cluster": "person",
         "dropped": {"missing 'x'": 1},
+        "imputed": {},
     }
+    dataset = made(x=[np.nan, 1, 2, 3, 4, 5])
+    assert facts(dataset)["imputed"] == {"x": 1}
+    assert facts(dataset)["dropped"] == {}
 
 
 def plugin(*sources):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,99 +12,22 @@ import pytest
 
 import fairbench
 from fairbench.store import RunFolder
-from fairbench.study import Study
-
-METHODS = ("single-task", "static-alpha", "ridge", "dynamic-reweighting")
-GRID = ("static-alpha=1,2.5,4", "dynamic-reweighting=0.01,0.1")
-DROPOUT = "static-alpha.architecture.dropout=0.2"
-COMMAND = [sys.executable, "-m", "fairbench.cli", "run"]
-
-
-def flags(epochs: int, seeds: int) -> list[str]:
-    """A study whose networks have dropout: flags for `fairbench run`."""
-    methods = [word for name in METHODS for word in ("--method", name)]
-    grids = [word for grid in GRID for word in ("--tradeoff", grid)]
-    metrics = ["--metric", "rmse", "--metric", "rmse-disparity"]
-    size = ["--epochs", str(epochs), "--seeds", str(seeds)]
-    return [*methods, *grids, *metrics, *size, "--dataset", "synthetic", "--set", DROPOUT]
-
-
-def same_study(epochs: int, seeds: int) -> Study:
-    """What `flags` asks for."""
-    options = {"static-alpha": {"architecture": {"dropout": 0.2}}}
-    grids = dict(grid.split("=") for grid in GRID)
-    methods = [
-        {"name": name, "tradeoff": grids.get(name), "options": options.get(name, {})}
-        for name in METHODS
-    ]
-    return Study(
-        methods=methods,
-        datasets=["synthetic"],
-        metrics=["rmse", "rmse-disparity"],
-        training={"epochs": epochs},
-        seeds=seeds,
-    )
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every chunk's arrays and every table of a run."""
-    files = [*folder.glob("chunks/*.npz"), *folder.glob("*.parquet")]
-    assert len(files) > 4
-    return {file.name: file.read_bytes() for file in files}
-
-
-def wait_for(happened, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.02)
-
-
-def alive(group: int) -> list[str]:
-    """Processes of a process group that have not ended."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, rest = stat.read_text().rsplit(")", 1)
-        except OSError:
-            continue
-        state, _, process_group = rest.split()[:3]
-        if int(process_group) == group and state not in "ZX":
-            found.append(name)
-    return found
-
-
-def hear_interrupts() -> None:
-    """Undo what a shell does to commands in the background, which inherit SIGINT as ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+from tests.execute.commands import (
+    COMMAND,
+    alive,
+    contents,
+    flags,
+    same_study,
+    starting,
+    wait_for,
+)
 
 
 @pytest.fixture
 def start(tmp_path, site):
     """Starts `fairbench run` in a process group of its own; ends what is left of it."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str) -> subprocess.Popen[str]:
-        env = {**os.environ, "PYTHONPATH": str(site)}
-        with (tmp_path / "stderr").open("w") as stderr:
-            process = subprocess.Popen(
-                [*COMMAND, *arguments],
-                cwd=tmp_path,
-                env=env,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                start_new_session=True,
-                preexec_fn=hear_interrupts,
-            )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        for _ in alive(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    with starting(tmp_path, site) as run:
+        yield run
 
 
 SLEEPY = """

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from fairbench.cli import main
 from fairbench.errors import StudyError
 from fairbench.execute import Limits
 from fairbench.runner import failed_trials
+from tests.execute.commands import children
 
 REASONS = {
     "raise": "RuntimeError: out of order",
@@ -88,7 +86,7 @@ def test_in_workers(executor, study, trouble, tmp_path, capfd):
     assert out == ""
     # No word of the executor's own; a chunk that was on a dying worker is begun once more.
     assert set(err.strip().splitlines()) == {"noise on standard output"}
-    assert not active_children()
+    assert not children()
 
 
 def test_a_failed_chunk_is_exit_code_1_and_the_report_is_there(site, tmp_path, monkeypatch):
@@ -117,29 +115,6 @@ def test_running_again_tries_failed_chunks_again(study, trouble, tmp_path):
     assert (progress["chunks_done"], progress["chunks_failed"]) == (2, 0)
 
 
-def test_a_worker_killed_while_it_starts_costs_nothing(study, trouble, tmp_path):
-    def kill_first() -> None:
-        while not (children := active_children()):
-            time.sleep(0.01)
-        children[0].kill()
-
-    killer = threading.Thread(target=kill_first)
-    killer.start()
-    run = fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor="local", jobs=1)
-    killer.join()
-    assert statuses(run) == {"fine": "ok"}
-
-
-def test_workers_that_cannot_start_are_given_up(study, trouble, tmp_path, site, monkeypatch, capfd):
-    (site / "torch.py").write_text("raise ImportError('no torch today')")
-    monkeypatch.setattr("fairbench.execute.local.MOST_STILLBORN", 2)
-    asked = study(trouble("fine"))
-    with pytest.raises(StudyError, match=r"worker processes end while they start.*exit code 1"):
-        fairbench.run(asked, out=tmp_path / "run", executor="local", jobs=1, device="cpu")
-    assert "no torch today" in capfd.readouterr().err
-    assert not active_children()
-
-
 def test_an_abandoned_run_leaves_no_worker(study, trouble, tmp_path):
     class Stop(Exception):
         pass
@@ -155,7 +130,7 @@ def test_an_abandoned_run_leaves_no_worker(study, trouble, tmp_path):
     asked = study(trouble("fine"), trouble("sleep"))
     with pytest.raises(Stop):
         fairbench.run(asked, out=tmp_path / "run", executor="local", jobs=2, progress=Impatient())
-    assert not active_children()
+    assert not children()
     assert len(list((tmp_path / "run/chunks").glob("*.json"))) == 1
 
 

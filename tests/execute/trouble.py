@@ -18,9 +18,23 @@ from fairbench.plugins import MethodDescription, hookimpl
 @dataclass(frozen=True)
 class Trouble(Method):
     act: Literal[
-        "fine", "raise", "die", "once", "sleep", "stubborn", "shape", "exit", "print", "nan", "late"
+        "fine",
+        "raise",
+        "die",
+        "once",
+        "sleep",
+        "stubborn",
+        "shape",
+        "exit",
+        "print",
+        "nan",
+        "late",
+        "stop",
+        "busy",
     ] = "fine"
     marker: str = ""
+    low_level: bool = False
+    """Whether to print behind Python's back too, as code in C does."""
 
     def train(self, work: Work, /) -> Trained:
         again = bool(self.marker) and Path(self.marker).exists()
@@ -35,12 +49,19 @@ class Trouble(Method):
                 os.kill(os.getpid(), signal.SIGKILL)
             case "sleep":
                 time.sleep(600)
+            case "stop" if not again:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "busy":
+                end = time.monotonic() + 2
+                while time.monotonic() < end:
+                    pass
             case "late":
                 time.sleep(0.5)
             case "exit":
                 raise SystemExit(3)
             case "print":
                 print("noise on standard output")
+                os.write(1, b"noise on the descriptor\n" * self.low_level)
             case "shape":
                 return Trained([Prediction(np.zeros(3), np.zeros(3)) for _ in work.trials])
         split = work.fold.split

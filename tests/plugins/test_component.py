@@ -159,7 +159,9 @@ def test_build_takes_text_as_flags_give_it(component, name, text, value):
         ("rate", 0, "greater than 0", "float, > 0, ≤ 5"),
         ("rate", 5.01, "less than or equal to 5", "float, > 0, ≤ 5"),
         ("rate", "fast", "valid number", "float"),
-        ("shift", "nan", "is NaN", "a number"),
+        ("shift", "nan", "is NaN", "a finite number"),
+        ("shift", float("inf"), "is infinite", "a finite number"),
+        ("shift", True, "a value is needed", "float"),
         ("hidden", [], "at least 1", "tuple[int, ...]"),
         ("hidden", "8,x", "", "tuple[int, ...]"),
         ("kind", "cnn", "'mlp' or 'linear'", "'mlp' | 'linear'"),
@@ -175,7 +177,8 @@ def test_bad_values_are_named_with_what_is_allowed(component, name, value, why, 
     assert f"option {name!r} of method 'toy'" in message
     assert why in message
     assert allowed in message
-    assert name == "inner" or "NaN" in message or repr(value) in message
+    shown = "true" if value is True else repr(value)
+    assert name == "inner" or "NaN" in message or shown in message
 
 
 def test_unknown_option_suggests_near_names(component):

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
-from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained
+from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained, Use
+from fairbench.plugins import load
 from fairbench.plugins.conformance import (
     DatasetConformance,
     MethodConformance,
@@ -390,9 +391,27 @@ class Mean(Method):
         return Trained([Prediction(*(np.tile(mean, (n, 1)) for n in rows)) for _ in work.trials])
 
 
+class Secretive(Method):
+    """Ridge regression by another's hands, which it does not say."""
+
+    def train(self, work):
+        return load().build(Use("method", "ridge")).train(work)
+
+
+class Declared(Secretive):
+    def uses(self):
+        return (Use("method", "ridge"),)
+
+
 class TestMethodKit:
+    def test_names_what_is_built_without_being_declared(self):
+        kit = type("Kit", (MethodConformance,), {"component": Secretive})()
+        with pytest.raises(AssertionError, match="'Secretive' builds method 'ridge' without"):
+            kit.test_declares_what_it_builds()
+
     def test_passes_a_sound_one(self):
         assert failures(MethodConformance, Ridge) == set()
+        assert failures(MethodConformance, Declared) == set()
 
     def test_a_constant_must_say_so(self):
         assert failures(MethodConformance, Mean) == {"learns"}
@@ -412,6 +431,7 @@ class TestMethodKit:
             (Sorted, "predictions_are_in_the_order_of_trials"),
             (Averaging, "trials_do_not_influence_each_other"),
             (Forgets, "one_prediction_per_trial"),
+            (Secretive, "declares_what_it_builds"),
         ],
     )
     def test_fails_defects(self, method, failed):

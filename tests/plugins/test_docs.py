@@ -103,3 +103,17 @@ def test_the_network_closes_the_gap(mean_gap):
     ]
     assert trained.notes == []
     assert gaps[2] < 0.5 * gaps[1] < 0.25 * gaps[0]
+
+
+def test_the_method_made_of_another_conforms():
+    scope: dict[str, type] = {"__name__": "example"}
+    text = block("from dataclasses import dataclass, field, replace")
+    exec(compile(text, "plugins.md", "exec", dont_inherit=True), scope)
+    rounded = scope["Rounded"](base="ridge")
+
+    class TestRounded(conformance.MethodConformance):
+        component = staticmethod(lambda: rounded)
+
+    for name in [name for name in dir(TestRounded) if name.startswith("test_")]:
+        getattr(TestRounded(), name)()
+    assert [use.name for use in rounded.uses()] == ["ridge"]

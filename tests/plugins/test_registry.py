@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pickle
 import sys
-from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
@@ -67,6 +66,19 @@ class TestStranger:
         assert out == ""
         assert "hello from stranger" in err
 
+    def test_nor_may_its_c_code_or_its_children(self, install, capfd):
+        loud = """
+        import ctypes, os, subprocess
+        os.write(1, b"from the descriptor")
+        subprocess.run(["echo", "from a child"])
+        ctypes.CDLL(None).puts(b"from C")
+        """
+        install("far-away", {"stranger": dedent(loud) + GOOD})
+        assert load().find("metric", "median-error")
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert all(f"from {who}" in err for who in ("the descriptor", "a child", "C"))
+
     def test_component_survives_pickling(self, install):
         install("far-away", {"stranger": GOOD})
         found = load().find("metric", "median-error")
@@ -77,6 +89,20 @@ WRONG = {
     "import error": ("import no_such_module_at_all", "cannot be imported: ModuleNotFoundError"),
     "syntax error": ("def", "cannot be imported: SyntaxError"),
     "exits": ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+    "base exception": ("raise BaseException('odd')", "cannot be imported: BaseException: odd"),
+    "cancelled": ("raise __import__('asyncio').CancelledError", "imported: CancelledError"),
+    "unspeakable": (
+        """
+        class Unspeakable(BaseException):
+            def __str__(self): raise self
+        raise Unspeakable
+        """,
+        "imported: Unspeakable: (its text raises Unspeakable)",
+    ),
+    "base exception in a hook": (
+        GOOD.replace("yield", "raise GeneratorExit; yield"),
+        "fairbench_metrics raises GeneratorExit",
+    ),
     "no module": (None, "cannot be imported: ModuleNotFoundError"),
     "no hook": ("x = 1", "it implements no hook"),
     "misspelt hook": (
@@ -331,17 +357,17 @@ class TestObservers:
             registry.observers.run_started("runs/a")
 
 
-def test_provenance_names_the_file_by_its_hash(install):
-    import hashlib
-
-    folder = install("far-away", {"stranger": GOOD}, version="2.5")
-    assert load().find("metric", "median-error").provenance() == {
+def test_provenance_names_the_code_by_its_hash(install):
+    install("far-away", {"stranger": GOOD}, version="2.5")
+    found = load().find("metric", "median-error").provenance()
+    assert len(found.pop("sha256")) == 64
+    assert found == {
         "kind": "metric",
         "name": "median-error",
         "distribution": "far-away",
         "version": "2.5",
         "target": "stranger:median_error",
-        "sha256": hashlib.sha256(Path(folder / "stranger.py").read_bytes()).hexdigest(),
+        "code": "far-away",
     }
 
 

@@ -42,7 +42,10 @@ def test_every_dataset_is_sound(name):
     for array in (dataset.features, dataset.targets):
         assert array.dtype == np.float64
         assert array.flags.c_contiguous
-        assert np.isfinite(array).all()
+        assert not np.isinf(array).any()
+    gaps = np.isnan(dataset.features).any(axis=0)
+    assert np.flatnonzero(gaps).tolist() == [i for columns in dataset.imputed for i in columns]
+    assert np.isfinite(dataset.targets).all()
     for attribute in dataset.protected:
         assert attribute.groups.dtype == np.int64
         assert set(attribute.groups.tolist()) == set(range(len(attribute.labels)))
@@ -132,8 +135,9 @@ def test_boston_warns_of_its_premise():
 
 def test_communities_crime():
     dataset = opened("communities-crime", bins=4)
-    assert dataset.features.shape == (1993, 99)
-    assert dataset.card.dropped == (("missing 'OtherPerCap'", 1),)
+    assert dataset.features.shape == (1994, 100)  # 99 columns, and that OtherPerCap is missing
+    assert dataset.card.dropped == ()
+    assert dataset.card.imputed == (("OtherPerCap", 1),)
     assert facts(dataset)["clusters"] == 46
     assert len(dataset.protected[0].labels) == 4
     index = dataset.feature_names.index
@@ -145,6 +149,9 @@ def test_communities_crime():
 
 def test_communities_crime_with_the_police():
     dataset = opened("communities-crime", features=("+PolicCars",))
+    assert dict(dataset.card.imputed) == {"OtherPerCap": 1, "PolicCars": 1675}
+    assert "by racepctblack: " in dataset.card.notices[0]
+    dataset = opened("communities-crime", features=("+PolicCars",), missing="drop")
     assert dataset.rows == 1994 - 1675
     assert dict(dataset.card.dropped) == {"missing 'OtherPerCap'": 1, "missing 'PolicCars'": 1674}
 

@@ -247,5 +247,5 @@ def test_costs_are_summed_over_the_chunks_on_disk(tmp_path):
     (out / "manifest.json").write_text(json.dumps(manifest))  # as a kill would leave it
     progress = fairbench.run(RIDGE, out=out, executor="serial").manifest["progress"]
     assert progress["train_seconds"] == pytest.approx(trained_for, abs=0.01)
-    assert progress["wall_seconds"] > 100
+    assert progress["wall_seconds"] == 100  # there was nothing to train
     assert progress["trials_per_second"] == pytest.approx(4 / progress["wall_seconds"], abs=1e-3)

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from fairbench.dataset import Card, Dataset, Protected
+from fairbench.errors import PluginError
 from fairbench.method import Fold, Method, Training, Trial, Work
+from fairbench.plugins._component import Component
+from fairbench.plugins._parts import made_declared, parts_of
 from fairbench.plugins.conformance._base import Conformance
+from fairbench.plugins.descriptions import MethodDescription
+from fairbench.plugins.registry import load
 from fairbench.protocol import Split
 
 if TYPE_CHECKING:
@@ -72,6 +77,18 @@ class MethodConformance(Conformance):
         _disturb(2)
         for trial, one, other in zip(work.trials, first, self._train(work), strict=True):
             assert _bytes(one) == _bytes(other), f"trial {trial.key}: a second run differs"
+
+    def test_declares_what_it_builds(self) -> None:
+        work, method = self._work(), self._method()
+        kind = type(method)
+        target = f"{kind.__module__}:{kind.__qualname__}"
+        itself = MethodDescription(name=kind.__name__, summary="under test", target=target)
+        parts = parts_of(load(), Component(itself, "", "", ""), self.options, method)
+        try:
+            with made_declared(parts):
+                method.train(work)
+        except PluginError as error:
+            raise AssertionError(f"{error.what}; {error.mend}") from error
 
     def test_changes_no_input(self) -> None:
         work = self._work()
