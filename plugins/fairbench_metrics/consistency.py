@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.metric import Undefined
+from fairbench_metrics._common import varies
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray
@@ -37,7 +38,7 @@ def consistency(
         Where targets are all equal.
     """
     span = float(np.ptp(target))
-    if span == 0:
+    if not varies(np.asarray(target, dtype=np.float64)):
         raise Undefined("all targets are equal, so there is no unit for differences of predictions")
     array = np.asarray(prediction, dtype=np.float64)
     # Only differences count; equal predictions minus one of them are exactly 0.

@@ -19,6 +19,7 @@ from fairbench_metrics._common import (
     quotient,
     spread,
     unit_range,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _group_r2(prediction: FloatArray, target: FloatArray, protected: Protected) 
     variance = np.empty(len(protected.labels))
     for g, label in enumerate(protected.labels):
         own = target[protected.groups == g]
-        if np.ptp(own) == 0:
+        if not varies(own):
             raise Undefined(f"R² needs targets that vary within group {label!r}")
         variance[g] = own.var()
     return 1 - _group_mse(prediction, target, protected) / variance
