@@ -29,7 +29,7 @@ def consistency(
     code, and rows with equal features by the same share, so that the order of rows plays no
     part. 1 where neighbours are predicted alike; negative where predictions leave the range.
 
-    Where rows lie at more than 5,000 places in features, the rows at 5,000 of them are measured,
+    Where rows lie at more than 2,000 places in features, the rows at 2,000 of them are measured,
     drawn with the number of places as the seed: the same for all trials.
 
     Raises
