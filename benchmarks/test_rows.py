@@ -55,7 +55,7 @@ def test_what_trials_share_is_computed_once(benchmark, name):
 
 
 def test_neighbours(benchmark):
-    """Beyond 5,000 places a sample's are looked for: the time does not grow as the pairs."""
+    """Beyond 2,000 places a sample's are looked for: the time does not grow as the pairs."""
 
     def seconds(rows):
         neighbours.cache_clear()

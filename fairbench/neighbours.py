@@ -19,7 +19,7 @@ __all__ = ["MOST_PLACES", "Neighbours", "nearest"]
 COUNT = 5
 """Nearest rows of a row, itself included."""
 
-MOST_PLACES = 5_000
+MOST_PLACES = 2_000
 """Places whose neighbours are looked for; where rows lie at more, so many of them are drawn."""
 
 _DIGITS = 9

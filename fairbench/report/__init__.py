@@ -4,9 +4,9 @@ from fairbench.report.across import Comparison
 from fairbench.report.by_group import GroupEvidence
 from fairbench.report.contents import Contents, Sheet, gather
 from fairbench.report.judgement import Judgement
+from fairbench.report.missing import unusable
 from fairbench.report.points import averaged_fronts
 from fairbench.report.reporter import Documents, Reporter, View
-from fairbench.report.without import unusable
 
 __all__ = [
     "Comparison",

@@ -50,10 +50,16 @@ ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """Largest spread, as a share of the largest number, that is rounding and no difference."""
 
 
+def varies(values: FloatArray, /) -> NDArray[np.bool_]:
+    """Whether numbers (..., n) differ along the last axis by more than rounding, (...)."""
+    low, high = values.min(axis=-1), values.max(axis=-1)
+    found: NDArray[np.bool_] = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    return found
+
+
 def _constants_exact(table: FloatArray) -> FloatArray:
     """Predictions (S, n), the rows that are constant but for rounding replaced by their median."""
-    low, high = table.min(axis=-1), table.max(axis=-1)
-    rounded = (low < high) & (high - low <= ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+    rounded = ~varies(table)
     if not rounded.any():
         return table
     middle = np.median(table, axis=-1)[:, None]
@@ -178,7 +184,7 @@ def unit_range(target: FloatArray, /) -> tuple[float, float]:
         Where every target is the same.
     """
     low, width = float(target.min()), float(np.ptp(target))
-    if width == 0:
+    if not varies(target):
         raise Undefined("every target is the same, so its range cannot serve as unit")
     return low, width
 
@@ -216,6 +222,6 @@ def varying(protected: Protected, /) -> FloatArray:
     Undefined
         Where they are all the same.
     """
-    if np.ptp(protected.values) == 0:
+    if not varies(protected.values):
         raise Undefined(f"{protected.name} is the same on every row")
     return protected.values

@@ -14,6 +14,7 @@ from fairbench_metrics._common import (
     over_trials,
     quantile_bins,
     spread,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def _lines(
         own, truth = prediction[:, protected.groups == g], target[protected.groups == g]
         mean = own.mean(axis=-1, keepdims=True)
         centred = own - mean
-        varies = np.ptp(own, axis=-1) > 0
+        lines = varies(own)
         products, squares = centred @ (truth - truth.mean()), np.square(centred).sum(axis=-1)
-        np.divide(products, squares, out=slopes[:, g], where=varies)
+        np.divide(products, squares, out=slopes[:, g], where=lines)
         heights[:, g] = truth.mean() + slopes[:, g] * (middle - mean[:, 0])
     if np.isnan(slopes).any(axis=-1).all():
         raise Undefined("predictions do not vary within a group, so that no line fits")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.metric import Undefined
-from fairbench_metrics._common import over_trials
+from fairbench_metrics._common import over_trials, varies
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, Protected
@@ -43,7 +43,7 @@ def r2(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> F
     Undefined
         Where the targets do not vary.
     """
-    if np.ptp(target) == 0:
+    if not varies(target):
         raise Undefined("R² needs targets that vary")
     return 1 - mse(prediction, target, protected) / np.var(target)
 

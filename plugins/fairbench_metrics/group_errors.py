@@ -19,6 +19,7 @@ from fairbench_metrics._common import (
     quotient,
     spread,
     unit_range,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _target_variance(target: FloatArray, protected: Protected) -> tuple[FloatArr
     variance, mean = np.empty(len(protected.labels)), np.empty(len(protected.labels))
     for g, label in enumerate(protected.labels):
         own = target[protected.groups == g]
-        if np.ptp(own) == 0:
+        if not varies(own):
             raise Undefined(f"R² needs targets that vary within group {label!r}")
         variance[g], mean[g] = own.var(), own.mean()
     return variance, mean

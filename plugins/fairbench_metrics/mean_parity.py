@@ -15,6 +15,7 @@ from fairbench_metrics._common import (
     one_hot,
     quotient,
     spread,
+    varies,
 )
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def mean_parity_scaled(
     """
     pooled = _pooled(prediction, protected)
     # Exact: means of equal numbers may differ from them by rounding, so compare the numbers.
-    varies = np.zeros(len(prediction), dtype=bool)
+    within_some = np.zeros(len(prediction), dtype=bool)
     for g in range(len(protected.labels)):
-        varies |= np.ptp(prediction[:, protected.groups == g], axis=-1) > 0
+        within_some |= varies(prediction[:, protected.groups == g])
     gap = spread(group_means(prediction, protected))
-    return quotient(gap, pooled, varies, "predictions do not vary within any group")
+    return quotient(gap, pooled, within_some, "predictions do not vary within any group")

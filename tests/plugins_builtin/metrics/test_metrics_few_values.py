@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
+from fairbench.metric import Undefined
 from fairbench_metrics.hgr import _polynomials
 
 
@@ -157,3 +158,26 @@ def test_constant_predictions_have_exactly_no_disparity(metric, sample, name, co
     wobble = 1 + noise * np.random.default_rng(0).choice([-2, 0, 2], (2, len(target)))
     values = metric(name)(constant * wobble, target, attribute)
     assert values.tolist() == [1.0 if name in RATIOS else 0.0] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("r2", "vary"),
+        ("r2-disparity", "vary"),
+        ("generalized-entropy", "same"),
+        ("bounded-group-loss", "same"),
+    ],
+)
+def test_targets_that_differ_by_rounding_alone_are_all_the_same(metric, attribute, name, reason):
+    target = 0.1 * (1 + 1e-16 * np.random.default_rng(0).choice([-2, 0, 2], 60))
+    assert np.ptp(target) > 0
+    with pytest.raises(Undefined, match=reason):
+        metric(name)(np.arange(60.0), target, attribute(np.arange(60) % 2))
+
+
+def test_an_attribute_that_differs_by_rounding_alone_is_the_same_on_every_row(metric, attribute):
+    values = 0.1 * (1 + 1e-16 * np.random.default_rng(0).choice([-2, 0, 2], 60))
+    age = attribute(np.arange(60) % 2, "continuous", values)
+    with pytest.raises(Undefined, match="the same on every row"):
+        metric("distance-correlation")(np.arange(60.0), np.arange(60.0), age)
