@@ -56,8 +56,8 @@ def test_in_this_process(study, trouble, tmp_path, capsys):
     assert progress["model_steps_per_second"] > 0
 
 
-@pytest.mark.parametrize("executor", ["local", "dask"])
-def test_in_workers(executor, study, trouble, tmp_path, capfd):
+@pytest.mark.parametrize(("executor", "seconds"), [("local", 6), ("dask", 15)])
+def test_in_workers(executor, seconds, study, trouble, tmp_path, capfd):
     """A worker that dies costs its own chunk a second try; one that is too slow is replaced."""
     acts = ("sleep", "die", "fine", "raise", "print")
     once = trouble("once", marked=True)
@@ -66,7 +66,7 @@ def test_in_workers(executor, study, trouble, tmp_path, capfd):
         out=tmp_path / "run",
         executor=executor,
         jobs=2,
-        chunk_seconds=6,
+        chunk_seconds=seconds,  # in which Dask has to replace a worker that died
     )
     assert statuses(run) == {
         "sleep": "failed",
@@ -77,7 +77,7 @@ def test_in_workers(executor, study, trouble, tmp_path, capfd):
         "once": "ok",
     }
     found = failures(run)
-    assert found["sleep"]["reason"] == "it took longer than 6 seconds"
+    assert found["sleep"]["reason"] == f"it took longer than {seconds} seconds"
     assert found["die"]["reason"].startswith("its worker died twice: ")
     assert REASONS["raise"] in found["raise"]["reason"]
     assert "trouble.py" in found["raise"]["traceback"]
