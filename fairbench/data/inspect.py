@@ -42,6 +42,7 @@ class ColumnFacts:
     """One column: how it is read, what part it plays and why, and what is suspicious of it.
 
     `levels` is the number of different values; of numbers in a large table, on a part of its rows.
+    `proposal` is a flag that might give the column a better part.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ColumnFacts:
     role: Role
     why: str = ""
     suspicion: str = ""
+    proposal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +173,17 @@ def _judged(
     spec = assembly.spec
     kept = {*spec.categorical, *spec.numeric, *(f.removeprefix("+") for f in spec.features)}
     if found is not None and about.name not in kept:
-        hint = f"; perhaps --cluster {about.name}" if found.why == "cluster" else ""
-        return replace(about, role="left out", why=reason(found) + hint)
+        proposal = ""
+        if found.why == "cluster" and not spec.cluster:
+            proposal = f"--cluster {shlex.quote(about.name)}"
+        return replace(about, role="left out", why=reason(found), proposal=proposal)
     if column.missing.all():
         return replace(about, role="left out", why="no value in any row")
     if about.levels == 1 and not column.missing.any():
         return replace(about, role="left out", why="the same value in every row")
     words = set(about.name.lower().replace("_", " ").split())
     if not spec.protected and words & SENSITIVE:
-        return replace(about, suspicion=f"perhaps --protected {about.name}")
+        return replace(about, proposal=f"--protected {shlex.quote(about.name)}")
     return about
 
 
@@ -231,7 +235,7 @@ def _command(spec: DatasetSpec, columns: Sequence[ColumnFacts]) -> str:
         words += ["--target", target]
     for attribute in spec.protected or ("ATTRIBUTE",):
         words += ["--protected", attribute]
-    repeated = [c.name for c in columns if "--cluster" in c.why]
+    repeated = [c.name for c in columns if c.proposal.startswith("--cluster")]
     if cluster := spec.cluster or (repeated[0] if len(repeated) == 1 else ""):
         words += ["--cluster", cluster]
     for flag in ("categorical", "numeric", "drop"):

@@ -370,3 +370,14 @@ def test_garbage_gives_a_dataset_or_a_clear_error(tmp_path, data):
         assert dataset.rows == dataset.targets.shape[0] > 1
         assert np.isfinite(dataset.features).all()
         assert np.isfinite(dataset.targets).all()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("1.5,2,3", True), ("0,1,2", False), ("1.5,sex,3", False)],
+)
+def test_a_table_without_a_header_is_said_to_be_one(given_file, header, said):
+    path = given_file(f"{header}\n1,4,2\n2,5,4\n3,4,5\n")
+    _, sex, income = header.split(",")
+    dataset = opened(path, targets=(income,), protected=(sex,))
+    assert ("the first line holds numbers only" in " ".join(dataset.card.notices)) == said
