@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fairbench.data.build import users_table
+from fairbench.data.encode import finite
 from fairbench.data.identifiers import Suspect, reason, suspect
 from fairbench.data.summary import facts
 from fairbench.errors import DataError
@@ -189,14 +190,17 @@ def _judged(
 
 def _reveals(column: Column, target: Column) -> str:
     """In words, how nearly `column` is the target, or nothing."""
+    from scipy.stats import rankdata
+
     rows = _spaced(len(target.missing), SAMPLE)
-    rows = rows[~(column.missing[rows] | target.missing[rows])]
+    rows = rows[~(finite(column).missing[rows] | finite(target).missing[rows])]
     truth = target.numbers[rows]
     if len(rows) < 3 or not (truth != truth[0]).any():
         return ""
     if column.is_text:
-        share = _explained(column.codes[rows], truth)
-        return f"its levels tell {share:.0%} of the target's variance" if share >= LEAK else ""
+        share = _explained(column.codes[rows], rankdata(truth))
+        told = f"its levels tell {share:.0%} of the variance of the target's ranks"
+        return told if share >= LEAK else ""
     values = column.numbers[rows]
     if (values == truth).all():
         return "equal to the target in every row"

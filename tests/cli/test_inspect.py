@@ -73,7 +73,7 @@ def test_every_column_has_a_kind_a_role_and_a_reason():
     assert found["hours"]["missing"] == pd.read_csv("my.csv")["hours"].isna().sum() > 0
     assert found["copy"]["suspicion"].startswith("a twin of the target: rank correlation 1.000")
     assert "may give the target away" in found["hint"]["suspicion"]
-    assert "% of the target's variance" in found["grade"]["suspicion"]
+    assert "% of the variance of the target's ranks" in found["grade"]["suspicion"]
     assert found["price, net"]["suspicion"] == found["hours"]["suspicion"] == ""
     document = found[""]
     assert document["rows"] == N
