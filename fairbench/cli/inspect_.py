@@ -11,7 +11,7 @@ from fairbench.cli._table import asked, table_options
 from fairbench.errors import visible
 
 if TYPE_CHECKING:
-    from fairbench.data import Inspection
+    from fairbench.data import ColumnFacts, Inspection
 
 __all__ = ["command"]
 
@@ -52,9 +52,10 @@ def _show(found: Inspection) -> None:
             )
             for column in found.columns
         ],
-        {i: f"Suspicious: {c.suspicion}" for i, c in enumerate(found.columns) if c.suspicion},
+        {i: note for i, column in enumerate(found.columns) if (note := _note(column))},
     )
-    click.echo()
+    if found.groups or found.notices:
+        click.echo()
     for attribute, sizes in found.groups.items():
         listed = ", ".join(f"{label} {count:,}" for label, count in sizes.items())
         click.echo(visible(f"Groups of {attribute}: {listed}"))
@@ -65,3 +66,10 @@ def _show(found: Inspection) -> None:
     if found.problem:
         click.echo(f"\nCannot be run like this: {visible(found.problem, keep=chr(10))}")
     click.echo(f"\nRun it with\n\n    {visible(found.command)}")
+
+
+def _note(column: ColumnFacts) -> str:
+    """What to say below a column, if anything."""
+    suspicion = f"Suspicious: {column.suspicion}" if column.suspicion else ""
+    proposal = f"Perhaps {column.proposal}" if column.proposal else ""
+    return "; ".join(filter(None, (suspicion, proposal)))

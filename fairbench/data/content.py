@@ -59,7 +59,7 @@ def read_bytes(path: Path, encoding: str, /) -> bytes:
     if URL.match(str(path)):
         raise DataError(
             "a URL is no file, and nothing is fetched from the network",
-            where=str(path),
+            where=URL.sub(lambda found: f"{found[0]}/", str(path), count=1),
             mend="download it first, and give the path of your copy",
         )
     try:

@@ -53,13 +53,21 @@ def csv_table(data: bytes, where: str) -> Table:
     if not table.num_rows:
         raise DataError("the table has a header and no rows", where=where, mend="add its rows")
     position = {name: number for number, name in enumerate(names)}
+    values = "the first line holds numbers only and was taken for the names of the columns"
     return Table(
         where,
         names,
         table.num_rows,
         lambda name: table.column(position[name]),
         lambda rows: [f"line {line}" for line in _lines(data, delimiter, where, rows)],
+        (values,) if _are_values(names) else (),
     )
+
+
+def _are_values(names: Sequence[str]) -> bool:
+    """Whether a header looks like a row of values: numbers, but not those of positions."""
+    numbered = names == tuple(str(position) for position in range(len(names)))
+    return not numbered and all(re.fullmatch(r"[+-]?\d*\.?\d+", name) for name in names)
 
 
 def _delimiter(data: bytes) -> str:

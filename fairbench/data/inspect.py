@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fairbench.data.build import users_table
+from fairbench.data.encode import finite
 from fairbench.data.identifiers import Suspect, reason, suspect
 from fairbench.data.summary import facts
 from fairbench.errors import DataError
@@ -42,6 +43,7 @@ class ColumnFacts:
     """One column: how it is read, what part it plays and why, and what is suspicious of it.
 
     `levels` is the number of different values; of numbers in a large table, on a part of its rows.
+    `proposal` is a flag that might give the column a better part.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ColumnFacts:
     role: Role
     why: str = ""
     suspicion: str = ""
+    proposal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,28 +174,33 @@ def _judged(
     spec = assembly.spec
     kept = {*spec.categorical, *spec.numeric, *(f.removeprefix("+") for f in spec.features)}
     if found is not None and about.name not in kept:
-        hint = f"; perhaps --cluster {about.name}" if found.why == "cluster" else ""
-        return replace(about, role="left out", why=reason(found) + hint)
+        proposal = ""
+        if found.why == "cluster" and not spec.cluster:
+            proposal = f"--cluster {shlex.quote(about.name)}"
+        return replace(about, role="left out", why=reason(found), proposal=proposal)
     if column.missing.all():
         return replace(about, role="left out", why="no value in any row")
     if about.levels == 1 and not column.missing.any():
         return replace(about, role="left out", why="the same value in every row")
     words = set(about.name.lower().replace("_", " ").split())
     if not spec.protected and words & SENSITIVE:
-        return replace(about, suspicion=f"perhaps --protected {about.name}")
+        return replace(about, proposal=f"--protected {shlex.quote(about.name)}")
     return about
 
 
 def _reveals(column: Column, target: Column) -> str:
     """In words, how nearly `column` is the target, or nothing."""
+    from scipy.stats import rankdata
+
     rows = _spaced(len(target.missing), SAMPLE)
-    rows = rows[~(column.missing[rows] | target.missing[rows])]
+    rows = rows[~(finite(column).missing[rows] | finite(target).missing[rows])]
     truth = target.numbers[rows]
     if len(rows) < 3 or not (truth != truth[0]).any():
         return ""
     if column.is_text:
-        share = _explained(column.codes[rows], truth)
-        return f"its levels tell {share:.0%} of the target's variance" if share >= LEAK else ""
+        share = _explained(column.codes[rows], rankdata(truth))
+        told = f"its levels tell {share:.0%} of the variance of the target's ranks"
+        return told if share >= LEAK else ""
     values = column.numbers[rows]
     if (values == truth).all():
         return "equal to the target in every row"
@@ -231,7 +239,7 @@ def _command(spec: DatasetSpec, columns: Sequence[ColumnFacts]) -> str:
         words += ["--target", target]
     for attribute in spec.protected or ("ATTRIBUTE",):
         words += ["--protected", attribute]
-    repeated = [c.name for c in columns if "--cluster" in c.why]
+    repeated = [c.name for c in columns if c.proposal.startswith("--cluster")]
     if cluster := spec.cluster or (repeated[0] if len(repeated) == 1 else ""):
         words += ["--cluster", cluster]
     for flag in ("categorical", "numeric", "drop"):

@@ -68,12 +68,12 @@ def test_every_column_has_a_kind_a_role_and_a_reason():
         "y": "target",
     }
     assert found["price, net"]["why"] == "comma between thousands"
-    assert "--cluster patient" in found["patient"]["why"]
+    assert found["patient"]["proposal"] == "--cluster patient"
     assert found["unit"]["why"] == "the same value in every row"
     assert found["hours"]["missing"] == pd.read_csv("my.csv")["hours"].isna().sum() > 0
     assert found["copy"]["suspicion"].startswith("a twin of the target: rank correlation 1.000")
     assert "may give the target away" in found["hint"]["suspicion"]
-    assert "% of the target's variance" in found["grade"]["suspicion"]
+    assert "% of the variance of the target's ranks" in found["grade"]["suspicion"]
     assert found["price, net"]["suspicion"] == found["hours"]["suspicion"] == ""
     document = found[""]
     assert document["rows"] == N
@@ -108,7 +108,8 @@ def test_the_command_it_prints_runs():
 def test_without_roles_it_proposes_them():
     text = inspected("my.csv")
     assert "--target TARGET --protected ATTRIBUTE" in text
-    assert "Suspicious: perhaps --protected sex" in text
+    assert "Perhaps --protected sex" in text
+    assert "Perhaps --cluster patient" in text
 
 
 def test_as_text_it_shows_groups_clusters_and_warnings():

@@ -54,6 +54,7 @@ def test_a_wrong_encoding_names_the_line(tmp_path):
 def test_nothing_is_fetched_from_a_url(address):
     error = refused(address)
     assert "nothing is fetched" in error.what
+    assert error.where == address  # a path keeps one of the two slashes
     assert "download it first" in error.mend
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairbench.data.csv_file import csv_table
@@ -167,6 +167,7 @@ def separated(value, thousands, decimal):
     return whole.replace(",", thousands) + (decimal + rest if point else "")
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-(10**9), 10**9).map(lambda i: i / 100), min_size=1, max_size=30),
     st.sampled_from([(",", "."), (".", ","), (" ", ","), (" ", "."), ("'", ".")]),
@@ -178,6 +179,7 @@ def test_numbers_round_trip_in_every_notation(values, signs):
     assert column.numbers.tolist() == values
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=6), min_size=1, max_size=10))
 def test_any_texts_give_a_column(cells):
     table = frame_table("t", pd.DataFrame({"x": pd.Series(cells, dtype=object)}))

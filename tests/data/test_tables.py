@@ -344,9 +344,9 @@ def test_a_csv_file_round_trips(tmp_path, names, rows, delimiter):
     assert dataset.targets[:, 0].tolist() == frame[target].tolist()
 
 
-CELLS = st.sampled_from(
-    ["1", "2.5", "x", "", "inf", "nan", '"', '"a,b"', "\r", "\x00", "é", "1e308"]
-)
+PLAIN = ["1", "2.5", "x", "", "inf", "nan", '"', '"a,b"', "\r", "\x00", "é", "1e308", "01", "?"]
+WRITTEN = ['"1,234"', '"2,5"', "5%", "$7", "(3)", "2020-01-01", "true", "9" * 30, "\x1b[31m", "−5"]
+CELLS = st.sampled_from([*PLAIN, *WRITTEN])
 
 
 @given(
@@ -368,5 +368,18 @@ def test_garbage_gives_a_dataset_or_a_clear_error(tmp_path, data):
     with contextlib.suppress(DataError):
         dataset = opened(path)
         assert dataset.rows == dataset.targets.shape[0] > 1
-        assert np.isfinite(dataset.features).all()
+        gaps = np.isnan(dataset.features).any(axis=0)
+        assert np.flatnonzero(gaps).tolist() == sorted(i for one in dataset.imputed for i in one)
+        assert not np.isinf(dataset.features).any()
         assert np.isfinite(dataset.targets).all()
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("1.5,2,3", True), ("0,1,2", False), ("1.5,sex,3", False)],
+)
+def test_a_table_without_a_header_is_said_to_be_one(given_file, header, said):
+    path = given_file(f"{header}\n1,4,2\n2,5,4\n3,4,5\n")
+    _, sex, income = header.split(",")
+    dataset = opened(path, targets=(income,), protected=(sex,))
+    assert ("the first line holds numbers only" in " ".join(dataset.card.notices)) == said
