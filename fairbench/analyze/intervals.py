@@ -36,6 +36,9 @@ _SCALES: dict[str, tuple[Callable[[float], float], ...]] = {
 }
 """There, its derivative, and back."""
 
+_ENDS = {"log": np.inf, "logit": 1.0}
+"""Where each scale ends; all begin at 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -175,11 +178,11 @@ def scaled_interval(
     -------
     Interval
         Mean of the values themselves, and an interval that stays inside the bounds and leans
-        away from the nearer one. No p-value.
+        away from the nearer one; a mean outside of them has the plain interval. No p-value.
     """
     plain = corrected_interval(values, correction.ratio, df=correction.df, confidence=confidence)
     low, high = plain.low, plain.high
-    if scale != "plain" and low < high:
+    if scale != "plain" and low < high and 0 < plain.mean < _ENDS[scale]:
         forth, slope, back = _SCALES[scale]
         # The delta method: the spread of the values themselves, which values at a bound would
         # exaggerate on the other scale, about a mean that is inside the bounds.
