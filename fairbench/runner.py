@@ -29,7 +29,7 @@ from fairbench.plugins import digest_of_parts
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import Cost, RunFolder, writing
-from fairbench.study import Chunk, Plan, Study, plan, primary_views
+from fairbench.study import Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -163,8 +163,7 @@ def run(
             following.entered("storing the rows")
             session.prepare(resolved)
             if waiting:
-                session.remark(foreseen := _foreseen(resolved))
-                for remark in foreseen:
+                for remark in session.foresee(resolved):
                     following.noted(remark)
             registry.observers.run_started(str(folder.path))
             shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
@@ -197,26 +196,6 @@ def _followed(progress: Progress | None) -> Iterator[Progress]:
         yield following
     finally:
         following.stopped()
-
-
-def _foreseen(resolved: Plan) -> list[str]:
-    """What this study could not find, told before anything is trained."""
-    from fairbench.analyze import hopeless
-
-    study = resolved.study
-    compared = [key for key in resolved.arms if study.baseline is not None]
-    if resolved.protocol.selection == "test" or len(compared) <= len(resolved.datasets):
-        return []
-    names = {component.name: component for component in resolved.metrics}
-    seeds = len({seed for _, seed in study.repeats}) if study.splits else 1
-    return hopeless(
-        resolved.datasets,
-        resolved.splits,
-        primary_views(study.primary, resolved.datasets),
-        names[study.disparity],
-        seeds,
-        len(compared) - len(resolved.datasets),
-    )
 
 
 def _train(

@@ -17,6 +17,7 @@ from fairbench.plugins import is_individual
 from fairbench.provenance import machine
 from fairbench.sittings import Sittings, gathered, how_it_ended, now
 from fairbench.store import Cost, Rows, RunFolder, writing
+from fairbench.study import primary_views
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset, FloatArray
@@ -109,10 +110,27 @@ class Session:
                 for number, split in enumerate(splits):
                     self._units[name, number] = Fold(data, split).target_scale()
 
-    def remark(self, remarks: Sequence[str], /) -> None:
-        """Add remarks on this run as a whole to the notes of its manifest, each once."""
-        self._remarks += [remark for remark in remarks if remark not in self._remarks]
+    def foresee(self, resolved: Plan) -> list[str]:
+        """What this study could not find, told before it is trained; goes into the manifest."""
+        from fairbench.analyze import hopeless
+
+        study, arms = resolved.study, len(resolved.arms)
+        comparisons = arms - len(resolved.datasets)
+        if not self.description["baseline"] or not comparisons:
+            return []
+        if resolved.protocol.selection == "test":  # described only: nothing is looked for
+            return []
+        found = hopeless(
+            resolved.datasets,
+            resolved.splits,
+            primary_views(study.primary, resolved.datasets),
+            next(c for c in resolved.metrics if study.disparity in (c.name, c.qualified)),
+            len({seed for _, seed in study.repeats}) if study.splits else 1,
+            comparisons,
+        )
+        self._remarks += [remark for remark in found if remark not in self._remarks]
         self.write()
+        return found
 
     def _declared_anew(self, before: Mapping[str, Any]) -> list[str]:
         """What to say of a primary analysis that was exchanged after training had begun."""

@@ -56,7 +56,6 @@ from fairbench.analyze.indicators import (
 from fairbench.analyze.intervals import (
     Correction,
     Interval,
-    bca_interval,
     below_zero,
     corrected_interval,
     posterior,
@@ -162,7 +161,6 @@ __all__ = [
     "audit_trials",
     "baseline_points",
     "baseline_skill",
-    "bca_interval",
     "below_zero",
     "between_groups",
     "beyond_noise",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Correction",
     "Interval",
-    "bca_interval",
+    "Scale",
     "below_zero",
     "corrected_interval",
     "corrected_se",
@@ -35,6 +35,9 @@ _SCALES: dict[str, tuple[Callable[[float], float], ...]] = {
     "logit": (special.logit, lambda x: 1 / (x * (1 - x)), special.expit),
 }
 """There, its derivative, and back."""
+
+_ENDS = {"log": np.inf, "logit": 1.0}
+"""Where each scale ends; all begin at 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +178,11 @@ def scaled_interval(
     -------
     Interval
         Mean of the values themselves, and an interval that stays inside the bounds and leans
-        away from the nearer one. No p-value.
+        away from the nearer one; a mean outside of them has the plain interval. No p-value.
     """
     plain = corrected_interval(values, correction.ratio, df=correction.df, confidence=confidence)
     low, high = plain.low, plain.high
-    if scale != "plain" and low < high:
+    if scale != "plain" and low < high and 0 < plain.mean < _ENDS[scale]:
         forth, slope, back = _SCALES[scale]
         # The delta method: the spread of the values themselves, which values at a bound would
         # exaggerate on the other scale, about a mean that is inside the bounds.
@@ -252,35 +255,3 @@ def _detectable_shift(free: float, power: float, level: float, estimated: bool) 
     while shortfall(high) < 0:
         high *= 2
     return float(optimize.brentq(shortfall, 0.0, high, xtol=1e-6))
-
-
-def bca_interval(
-    values: FloatArray, /, *, confidence: float = 0.95, resamples: int = 2000
-) -> Interval:
-    """Bias-corrected and accelerated bootstrap interval of the mean, resampling `values`.
-
-    For quantities that are far from normal, such as hypervolumes. It speaks of these splits
-    only: unlike `corrected_interval` it does not allow for the rows they share. The draws are
-    the same at every call.
-
-    Returns
-    -------
-    Interval
-        Without a p-value; without limits for fewer than three values.
-    """
-    known = values[np.isfinite(values)]
-    n = len(known)
-    mean = float(known.mean()) if n else np.nan
-    if n < 3:
-        return Interval(mean, np.nan, np.nan, np.nan, n)
-    if np.ptp(known) == 0:
-        return Interval(mean, mean, mean, np.nan, n)
-    found = stats.bootstrap(
-        (known,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), np.nan, n)

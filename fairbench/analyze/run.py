@@ -218,11 +218,20 @@ class Run(Matched):
     def quality(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """Fronts as a whole, means over splits: see `fairbench.analyze.mean_over_splits`.
 
-        The indicators of the fronts chosen on selection rows, the hypervolume ``test_selected``
-        of fronts chosen on test rows instead, and the ``gap`` between the two.
+        The indicators of the fronts chosen on selection rows, the ``gain`` in hypervolume over
+        the baseline's on the same split and seed, the hypervolume ``test_selected`` of fronts
+        chosen on test rows instead, and the ``gap`` between the two.
         """
-        honest = mean_over_splits(self.indicators(error, disparity), INDICATORS)
-        optimism = mean_over_splits(self.optimism(error, disparity), ("test_selected", "gap"))
+        table = self.indicators(error, disparity)
+        repeat = [*METHOD[:3], "split", "seed"]
+        base = table[table["method"] == self.baseline].set_index(repeat)["hypervolume"]
+        paired_with = table[repeat].merge(base.rename("base").reset_index(), on=repeat, how="left")
+        table["gain"] = table["hypervolume"] - paired_with["base"].to_numpy(dtype=np.float64)
+        table.loc[table["method"] == self.baseline, "gain"] = np.nan
+        corrections = self.corrections
+        honest = mean_over_splits(table, (*INDICATORS, "gain"), corrections)
+        lost = self.optimism(error, disparity)
+        optimism = mean_over_splits(lost, ("test_selected", "gap"), corrections)
         return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
 
     @once

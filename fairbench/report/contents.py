@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 
 from fairbench.analyze import EDITION, Axes
@@ -261,7 +262,8 @@ class _Names:
             renamed = table.assign(dataset=table["dataset"].map(datasets))
             if "method" in table:
                 keys = zip(table["dataset"], table["method"], strict=True)
-                renamed["method"] = [methods[key] for key in keys]
+                # Without a dtype the column of a table without rows would be one of numbers.
+                renamed["method"] = np.array([methods[key] for key in keys], dtype=object)
             frames.append(renamed)
         filled = [frame for frame in frames if len(frame)]
         return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -3,7 +3,7 @@
 ``python tests/statistics/referee.py 100 --out docs/statistics-results.json`` trains a hundred
 studies on synthetic rows through `fairbench.run` (each some ten thousand small networks), judges
 every design that is contained in them, and writes counts. It adds to the file where it
-exists, so that it can be stopped and continued; `docs/figures/statistics.py` makes the page.
+exists, so that it can be stopped and continued; `docs/figures/calibration.py` makes the page.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--values", type=int, default=50)
     options = parser.parse_args()
-    # One line per study while it runs; `docs/figures/statistics.py` makes the table of counts.
+    # One line per study while it runs; `docs/figures/calibration.py` makes the table of counts.
     done = set()
     if options.out.exists():
         lines = options.out.read_text().splitlines()
