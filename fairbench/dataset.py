@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
+
+from annotated_types import Ge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    BoolArray = NDArray[np.bool_]
     FloatArray = NDArray[np.float64]
     IntArray = NDArray[np.int64]
 
@@ -42,24 +45,30 @@ class File:
     Parameters
     ----------
     name
-        File name looked for on the data search path, in the cache and, last, in the download.
+        File name looked for on the data search path, in the package, in the cache and, last, in
+        the download.
     sha256
-        SHA-256 of the file with its newlines normalised to LF.
+        SHA-256 of the file with its newlines normalised to LF. Empty where the publisher's copy
+        has no known hash: such a file is read where the user put it, and never downloaded.
     url
         Where it is downloaded from; empty where the file cannot be downloaded.
     member
         The exact name of the file inside `url` where that is a zip archive; ``inner.zip!name``
         where that archive holds another.
+    package
+        The copy that ships with an installed package, as ``package:path``; with the suffix
+        ``.xz`` it is compressed, which pandas reads as it is. Empty where none ships.
     """
 
     name: str
     sha256: str
     url: str = ""
     member: str = ""
+    package: str = ""
 
 
 class Locate(Protocol):
-    """Finds a verified local copy of a `File`: search path, cache, then download."""
+    """Finds a verified local copy of a `File`: search path, package, cache, then download."""
 
     def __call__(self, file: File, /) -> Path: ...
 
@@ -124,6 +133,7 @@ class DatasetSpec:
         Columns to predict, the first being the main one; empty for the dataset's default.
     protected
         Protected attributes, the first being the one methods train on; empty for the default.
+        ``race*sex`` is the groups that two or more attributes form together.
     features
         Edits of the default features: ``+column`` adds, ``-column`` removes; names without a
         sign replace the default by exactly these.
@@ -131,8 +141,16 @@ class DatasetSpec:
         Column that marks rows belonging together; empty for the dataset's default.
     bins
         Number of quantile groups that a continuous protected attribute is cut into.
+    min_group
+        Rows of the table below which a group is left out of every disparity. None leaves out
+        those with fewer than 50 as long as two others remain.
+    merge_groups
+        Whether such groups are merged into one, ``other``, which is compared if it is large
+        enough, rather than left out one by one.
     label
         Tells two uses of one dataset apart in reports; defaults to the dataset's name.
+    options
+        Of the dataset's plugin: ``{"rows": 10000}`` for ``synthetic``.
     """
 
     name: str
@@ -141,7 +159,10 @@ class DatasetSpec:
     features: tuple[str, ...] = ()
     cluster: str = ""
     bins: int = 2
+    min_group: Annotated[int, Ge(1)] | None = None
+    merge_groups: bool = False
     label: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,6 +175,9 @@ class Protected:
         0/1 for binary, the group index for categorical, the value itself for continuous.
     groups : (n,) int
         Index into `labels`: the value, or the quantile bin of a continuous attribute.
+    small
+        Those of `labels` whose groups have too few rows to be compared: methods train on them
+        and errors count them, but no disparity does.
     """
 
     name: str
@@ -161,10 +185,35 @@ class Protected:
     values: FloatArray
     groups: IntArray
     labels: tuple[str, ...]
+    small: tuple[str, ...] = ()
 
     def rows(self, index: IntArray, /) -> Protected:
         """The attribute on the rows of `index` only; `labels` stay those of the whole."""
-        return Protected(self.name, self.kind, self.values[index], self.groups[index], self.labels)
+        return replace(self, values=self.values[index], groups=self.groups[index])
+
+    @property
+    def is_compared(self) -> BoolArray:
+        """(n,) bool: rows whose group is not among the `small` ones."""
+        import numpy as np
+
+        small = [self.labels.index(label) for label in self.small]
+        return np.isin(self.groups, small, invert=True)
+
+    def compared(self) -> Protected:
+        """The attribute on rows of `is_compared` only, with the labels of the groups on them."""
+        import numpy as np
+
+        kept = [i for i, label in enumerate(self.labels) if label not in self.small]
+        place = np.zeros(len(self.labels), dtype=np.int64)
+        place[kept] = np.arange(len(kept))
+        on = self.rows(np.flatnonzero(self.is_compared))
+        return replace(
+            on,
+            groups=place[on.groups],
+            labels=tuple(self.labels[i] for i in kept),
+            small=(),
+            values=on.values if self.kind == "continuous" else place[on.groups].astype(np.float64),
+        )
 
 
 @dataclass(frozen=True)
@@ -206,6 +255,7 @@ class Dataset:
         arrays: list[NDArray[Any]] = [self.features, self.targets]
         for attribute in self.protected:
             names += ["|", attribute.name, attribute.kind, *attribute.labels]
+            names += ["~", *attribute.small] if attribute.small else []
             arrays += [attribute.values, attribute.groups]
         if self.clusters is not None:
             arrays.append(self.clusters)
@@ -220,12 +270,17 @@ class DatasetSource(ABC):
     """What a dataset plugin writes: where the table comes from and what its columns are.
 
     A plugin reads; the core selects columns, drops unusable rows (and counts them), encodes
-    text, and builds the `Dataset`, so that every dataset treats these alike.
+    text, and builds the `Dataset`, so that every dataset treats these alike. The fields of a
+    subclass that is a frozen dataclass are the dataset's options.
     """
 
     card: ClassVar[Card]
     roles: ClassVar[Roles]
-    files: ClassVar[tuple[File, ...]] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the table is read from: a class attribute, unless it depends on options."""
+        return ()
 
     @abstractmethod
     def table(self, locate: Locate) -> pd.DataFrame:

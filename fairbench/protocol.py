@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fairbench.dataset import Dataset, DatasetSpec, IntArray
     from fairbench.method import Part, Training
@@ -53,9 +53,23 @@ class Protocol(ABC):
     selection: ClassVar[Selection] = "validation"
     label: ClassVar[str]
 
+    @property
+    def test_share(self) -> float | None:
+        """The share of the rows that are meant to be test; None where it is not fixed."""
+        return None
+
     @abstractmethod
     def split(self, dataset: Dataset, seed: int, /) -> Split:
         """The split of `dataset` that `seed` draws."""
+
+    def splits(self, dataset: Dataset, seeds: Sequence[int], /) -> tuple[Split, ...]:
+        """The splits 0, 1, … of `dataset`, one for each of `seeds`.
+
+        Each is drawn by itself unless a protocol overrides this to make consecutive splits
+        belong together, as folds do that take turns. Split k must not depend on how many
+        follow it.
+        """
+        return tuple(self.split(dataset, seed) for seed in seeds)
 
     def dataset(self, spec: DatasetSpec, /) -> DatasetSpec:
         """`spec` with what this protocol prescribes, where the user left it open."""

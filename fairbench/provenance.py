@@ -50,6 +50,7 @@ def describe(plan: Plan, registry: Registry, kernels: Sequence[str], /) -> dict[
             "name": study.protocol.name,
             "label": plan.protocol.label,
             "selection": plan.protocol.selection,
+            "test_share": plan.protocol.test_share,
             "options": asdict(plan.protocol),  # type: ignore[call-overload]
         },
         "datasets": {
@@ -106,7 +107,8 @@ def _dataset(dataset: Dataset, number: int) -> dict[str, Any]:
         "features": list(dataset.feature_names),
         "targets": list(dataset.target_names),
         "protected": [
-            {"name": a.name, "kind": a.kind, "labels": list(a.labels)} for a in dataset.protected
+            {"name": a.name, "kind": a.kind, "labels": list(a.labels), "small": list(a.small)}
+            for a in dataset.protected
         ],
         "cluster": dataset.cluster_name,
     }

@@ -188,7 +188,9 @@ def test_the_python_example_of_the_readme_works(tmp_path, monkeypatch, capsys):
     full = fairbench.run
 
     def quick(study):
-        return full(study.model_copy(update={"training": {"epochs": 1}, "seeds": 3}), jobs=1)
+        return full(
+            study.model_copy(update={"training": {"epochs": 1}, "splits": 3, "seeds": 1}), jobs=1
+        )
 
     monkeypatch.setattr(fairbench, "run", quick)
     monkeypatch.chdir(tmp_path)

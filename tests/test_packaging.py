@@ -24,7 +24,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PLUGINS = {
     folder.name for folder in (ROOT / "plugins").iterdir() if (folder / "__init__.py").exists()
 }
-ASSETS = {"fairbench/py.typed", "fairbench_paper/boston.csv"}
+ASSETS = {
+    "fairbench/py.typed",
+    "fairbench_paper/data/ATTRIBUTION.md",
+    "fairbench_paper/data/boston.csv",
+    "fairbench_paper/data/parkinsons_updrs.data.xz",
+    "fairbench_datasets/data/ATTRIBUTION.md",
+    "fairbench_datasets/data/communities.data.xz",
+    "fairbench_datasets/data/student-mat.csv.xz",
+    "fairbench_datasets/data/student-por.csv.xz",
+}
 
 
 @pytest.fixture(scope="module")
@@ -179,9 +188,18 @@ def test_it_is_imported_from_where_it_was_installed(installed):
     assert version == f"fairbench {fairbench.__version__}\n"
 
 
+def test_every_dataset_is_in_it(installed):
+    listed = json.loads(installed("fairbench", "data", "list", "--json").stdout)
+    found = {state["dataset"]: (state["status"], state["origin"]) for state in listed}
+    assert found.pop("synthetic") == ("built in", "")
+    assert found.pop("acs-income") == ("absent", "")  # too large to ship
+    assert len(found) >= 5
+    assert set(found.values()) == {("available", "in the package")}
+
+
 def test_it_runs_and_reports(installed):
     done = installed(
-        *("fairbench", "run", "--method", "static-alpha", "--dataset", "boston", "--json"),
+        *("fairbench", "run", "--method", "static-alpha", "--dataset", "parkinson", "--json"),
         *("--tradeoff", "0.5,1.5", "--seeds", "1", "--epochs", "1", "--jobs", "1"),
     )
     (run,) = json.loads(done.stdout)["runs"]

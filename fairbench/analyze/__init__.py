@@ -53,6 +53,7 @@ from fairbench.analyze.indicators import (
     mean_over_splits,
 )
 from fairbench.analyze.intervals import (
+    Correction,
     Interval,
     bca_interval,
     below_zero,
@@ -60,7 +61,6 @@ from fairbench.analyze.intervals import (
     posterior,
     scaled_interval,
     smallest_detectable,
-    split_ratio,
 )
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import (
@@ -74,10 +74,15 @@ from fairbench.analyze.noise import (
     chance,
     noise_floor,
 )
+from fairbench.analyze.overlap import (
+    Overlap,
+    split_overlap,
+)
 from fairbench.analyze.permutation import (
     permuted,
     smallest_p,
 )
+from fairbench.analyze.population import population_interval
 from fairbench.analyze.primary import (
     DISPARITY_MARGIN,
     MARGIN,
@@ -100,6 +105,7 @@ from fairbench.analyze.selection import (
     optimism,
 )
 from fairbench.analyze.skill import baseline_skill
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
     summary_table,
 )
@@ -130,10 +136,12 @@ __all__ = [
     "Best",
     "Box",
     "Chance",
+    "Correction",
     "Finding",
     "GroupValues",
     "HeldOut",
     "Interval",
+    "Overlap",
     "Primary",
     "Rule",
     "Run",
@@ -144,6 +152,7 @@ __all__ = [
     "attainment_table",
     "audit_dataset",
     "audit_rows",
+    "audit_splits",
     "audit_trials",
     "baseline_points",
     "baseline_skill",
@@ -180,13 +189,14 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
+    "population_interval",
     "posterior",
     "relative_table",
     "scaled_interval",
     "seen_elsewhere",
     "smallest_detectable",
     "smallest_p",
-    "split_ratio",
+    "split_overlap",
     "summary_table",
     "surfaces",
     "trials_table",

@@ -12,8 +12,9 @@ from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.debiased import debiased_table
 from fairbench.analyze.group_evidence import group_tables
 from fairbench.analyze.held_out import held_out, points_deployed
-from fairbench.analyze.intervals import split_ratio
+from fairbench.analyze.intervals import Correction
 from fairbench.analyze.matched import baseline_points, matched_points
+from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.permutation import row_values
 from fairbench.analyze.primary import Primary, declared_in
 
@@ -34,12 +35,25 @@ class Matched(Tables):
         return str(self.manifest["baseline"] or "")
 
     @cached_property
+    def overlaps(self) -> dict[str, Overlap]:
+        """What the splits of each dataset share: see `fairbench.analyze.Overlap`."""
+        return {name: split_overlap(rows.splits) for name, rows in self._rows.items()}
+
+    @property
     def ratios(self) -> dict[str, float]:
-        """Test rows over training rows by dataset, mean over splits; in clusters where it has them.
+        """`Overlap.ratio` by dataset.
 
         The part of the variance of a mean over splits that no number of splits takes away.
         """
-        return {name: split_ratio(rows.splits, rows.clusters) for name, rows in self._rows.items()}
+        return {name: overlap.ratio for name, overlap in self.overlaps.items()}
+
+    @property
+    def corrections(self) -> dict[str, Correction]:
+        """What tests over splits need of each dataset's `overlaps`."""
+        return {
+            name: Correction(overlap.ratio, overlap.df, overlap.distinct)
+            for name, overlap in self.overlaps.items()
+        }
 
     @cached_property
     def primary(self) -> Primary:
@@ -88,7 +102,7 @@ class Matched(Tables):
         """
         by_row = row_values(self._component(self.axes(error, disparity).disparity))
         held = {} if by_row is None else self._deployed(error, disparity, tolerance)
-        return debiased_table(held, self._rows, by_row, self.baseline, self.ratios)
+        return debiased_table(held, self._rows, by_row, self.baseline, self.corrections)
 
     @once
     def group_intervals(

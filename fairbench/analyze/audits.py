@@ -44,7 +44,8 @@ class Finding:
     Parameters
     ----------
     check
-        ``clusters``, ``duplicates``, ``groups``, ``predictable``, ``leakage`` or ``trials``.
+        ``clusters``, ``splits``, ``duplicates``, ``groups``, ``predictable``, ``leakage`` or
+        ``trials``.
     level
         ``fine``, or ``warning`` where a reader must think twice.
     """
@@ -56,26 +57,16 @@ class Finding:
 
 
 def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
-    """Clusters that straddle a split, and groups too small on test rows."""
-    findings = []
-    if rows.clusters is not None:
-        straddling = [_straddling(rows.clusters, split) for split in rows.splits]
-        worst = max(straddling)
-        text = f"up to {worst} clusters have rows in more than one part of a split"
-        findings.append(_finding(name, "clusters", worst > 0, text if worst else "stay whole"))
-    return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
-
-
-def _straddling(clusters: IntArray, split: Split) -> int:
-    parts = [np.unique(clusters[split[part]]) for part in ("train", "validation", "test")]
-    _, counts = np.unique(np.concatenate(parts), return_counts=True)
-    return int((counts > 1).sum())
+    """Groups too small on test rows."""
+    return [_small_groups(name, rows, attribute) for attribute in rows.protected]
 
 
 def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:
     """The smallest group on test rows over all splits, in rows and in clusters."""
     small = []
     for code, label in enumerate(attribute.labels):
+        if label in attribute.small:
+            continue
         members = [s.test[attribute.groups[s.test] == code] for s in rows.splits]
         fewest = min(len(index) for index in members)
         people = None

@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.comparisons import wilcoxon
-from fairbench.analyze.intervals import below_zero, corrected_interval, posterior
+from fairbench.analyze.intervals import (
+    Correction,
+    below_zero,
+    corrected_interval,
+    posterior,
+)
 from fairbench.analyze.matched import METHOD
 from fairbench.analyze.primary import DISPARITY_MARGIN, MARGIN
 
@@ -50,6 +55,7 @@ def paired(points: pd.DataFrame, /, *, by: Sequence[str] = ()) -> pd.DataFrame:
 
 _COMPARED = (
     "splits",
+    "distinct",
     "within",
     "tried",
     "base_disparity",
@@ -65,6 +71,7 @@ _COMPARED = (
     "p_same",
     "deviation",
     "correction",
+    "df",
     "base_error",
     "error_difference",
     "error_low",
@@ -77,7 +84,7 @@ _COMPARED = (
 
 def compare(
     pairs: pd.DataFrame,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
     *,
     margin: float = MARGIN,
@@ -90,9 +97,8 @@ def compare(
     ----------
     pairs
         From `paired`.
-    ratios
-        What correlated splits add to the variance of a mean over them, by dataset: test rows
-        over training rows, see `corrected_interval`.
+    corrections
+        What the splits of each dataset have in common.
     margin, disparity_margin
         Differences up to these shares of the baseline's error, or disparity, count as none.
     by
@@ -102,15 +108,15 @@ def compare(
     -------
     DataFrame
         One row per dataset, target, protected attribute and method. splits: number of them;
-        within: on how many at least half of the seeds were within reach; tried: most trials
-        per split and seed; difference, low, high, p: of the disparity loss; fairer_on: splits
-        with a difference below zero; equal_p: of the difference lying beyond the disparity
-        margin (the larger of two one-sided p-values); effect_size: the difference in standard
-        deviations of the baseline over seeds; p_fairer, p_same: see `posterior`, with the
-        margin as region of practical equivalence; deviation, correction: standard deviation of
-        the differences over splits, and the entry of `ratios`; error_…: of the error loss;
-        margin_p: one-sided, of the error exceeding the baseline's by the margin or more;
-        equal_error_p: like equal_p; base_…: the baseline's mean losses.
+        distinct: of different ones; within: on how many at least half of the seeds were within
+        reach; tried: most trials per split and seed; difference, low, high, p: of the disparity
+        loss; fairer_on: splits with a difference below zero; equal_p: of the difference lying
+        beyond the disparity margin (the larger of two one-sided p-values); effect_size: the
+        difference in standard deviations of the baseline over seeds; p_fairer, p_same: see
+        `posterior`, with the margin as region of practical equivalence; deviation, correction,
+        df: standard deviation of the differences over splits, and what `corrections` says;
+        error_…: of the error loss; margin_p: one-sided, of the error exceeding the baseline's by
+        the margin or more; equal_error_p: like equal_p; base_…: the baseline's mean losses.
     """
     rows = []
     column = {str(name): pairs[name].to_numpy() for name in pairs}
@@ -119,23 +125,26 @@ def compare(
     for key, index in sorted(pairs.groupby(keys).indices.items()):
         names = dict(zip(keys, cast("tuple[str, ...]", key), strict=True))
         part = {name: values[index] for name, values in column.items()}
-        ratio = ratios[names["dataset"]]
+        correction = corrections[names["dataset"]]
         numbers = (
             len(index),
+            int(min(len(index), correction.distinct)),
             int((part["within"] >= 0.5).sum()),
             int(part["tried"].max()),
-            *_disparity(part, ratio, disparity_margin),
-            *_error(part, ratio, margin),
+            *_disparity(part, correction, disparity_margin),
+            *_error(part, correction, margin),
         )
         rows.append((*names.values(), *numbers))
     return pd.DataFrame(rows, columns=[*by, *METHOD, *_COMPARED])
 
 
-def _disparity(part: Mapping[str, FloatArray], ratio: float, margin: float) -> tuple[float, ...]:
+def _disparity(
+    part: Mapping[str, FloatArray], correction: Correction, margin: float
+) -> tuple[float, ...]:
     differences, base = part["disparity_difference"], part["base_disparity"]
-    found = corrected_interval(differences, ratio)
+    found = corrected_interval(differences, correction.ratio, df=correction.df)
     room = margin * np.abs(base)
-    fairer, same = posterior(differences, ratio, float(room.mean()))
+    fairer, same = posterior(differences, correction, float(room.mean()))
     seed_sd = float(np.sqrt(part["base_seed_variance"].mean()))
     return (
         float(base.mean()),
@@ -145,20 +154,25 @@ def _disparity(part: Mapping[str, FloatArray], ratio: float, margin: float) -> t
         found.p,
         wilcoxon(differences),
         int((differences < 0).sum()),
-        max(below_zero(differences - room, ratio), below_zero(-differences - room, ratio)),
+        max(
+            below_zero(differences - room, correction), below_zero(-differences - room, correction)
+        ),
         found.mean / seed_sd if seed_sd > 0 else np.nan,
         fairer,
         same,
         float(differences.std(ddof=1)) if len(differences) > 1 else np.nan,
-        ratio,
+        correction.ratio,
+        correction.free(len(differences)),
     )
 
 
-def _error(part: Mapping[str, FloatArray], ratio: float, margin: float) -> tuple[float, ...]:
+def _error(
+    part: Mapping[str, FloatArray], correction: Correction, margin: float
+) -> tuple[float, ...]:
     differences, base = part["error_difference"], part["base_error"]
-    found = corrected_interval(differences, ratio)
+    found = corrected_interval(differences, correction.ratio, df=correction.df)
     room = margin * np.abs(base)
-    exceeds = below_zero(differences - room, ratio)
+    exceeds = below_zero(differences - room, correction)
     return (
         float(base.mean()),
         found.mean,
@@ -166,5 +180,5 @@ def _error(part: Mapping[str, FloatArray], ratio: float, margin: float) -> tuple
         found.high,
         found.p,
         exceeds,
-        max(exceeds, below_zero(-differences - room, ratio)),
+        max(exceeds, below_zero(-differences - room, correction)),
     )

@@ -45,7 +45,7 @@ def evaluate(
         has no value, and the other trials are not affected.
     target : (n,) float
     protected
-        The attribute on the same n rows.
+        The attribute on the same n rows. Disparities leave the rows of its `small` groups out.
     metrics
         Components whose description is a `MetricDescription`.
     neighbours
@@ -65,7 +65,10 @@ def evaluate(
     as its reason: a faulty plugin must not cost the run its other metrics.
     """
     table = np.array(prediction, dtype=np.float64, ndmin=2)
-    rows = _ReadOnly(table, target, protected, neighbours)
+    rows = compared = _ReadOnly(table, target, protected, neighbours)
+    if protected.small:
+        kept = protected.is_compared
+        compared = _ReadOnly(table[:, kept], target[kept], protected.compared(), neighbours)
     values: dict[str, FloatArray] = {}
     reasons: dict[str, str] = {}
     offers = Counter(component.description.name for component in metrics)
@@ -73,7 +76,9 @@ def evaluate(
         name = component.description.name
         if offers[name] > 1:
             name = component.qualified
-        values[name], reason = rows.measure(component)
+        between_groups = getattr(component.description, "role", "") == "disparity"
+        judged = compared if between_groups and not _individual(component) else rows
+        values[name], reason = judged.measure(component)
         if reason:
             reasons[name] = reason
     return values, reasons
@@ -100,8 +105,7 @@ class _ReadOnly:
     def measure(self, component: Component) -> tuple[FloatArray, str]:
         """Values (S,) of one metric, and the reason for its NaN values, if any."""
         values = np.full(len(self.finite), np.nan)
-        individual = getattr(component.description, "takes", ()) == (Neighbours.kind,)
-        third = self.neighbours if individual else self.protected
+        third = self.neighbours if _individual(component) else self.protected
         reason = _unfit(component.description, third)
         if third is not None and not reason and self.finite.any():
             values[self.finite], reason = self._finite(component, third)
@@ -146,6 +150,10 @@ class _ReadOnly:
             return nothing, f"the metric returned shape {values.shape}, not {nothing.shape}"
         infinite = np.isinf(values)
         return np.where(infinite, np.nan, values), "the value is infinite" if infinite.any() else ""
+
+
+def _individual(component: Component) -> bool:
+    return getattr(component.description, "takes", ()) == (Neighbours.kind,)
 
 
 def _told(error: Exception) -> str:

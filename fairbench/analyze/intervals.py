@@ -10,12 +10,12 @@ import numpy as np
 from scipy import optimize, special, stats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from fairbench.dataset import FloatArray, IntArray
-    from fairbench.protocol import Split
+    from fairbench.dataset import FloatArray
 
 __all__ = [
+    "Correction",
     "Interval",
     "bca_interval",
     "below_zero",
@@ -25,7 +25,6 @@ __all__ = [
     "posterior",
     "scaled_interval",
     "smallest_detectable",
-    "split_ratio",
 ]
 
 
@@ -36,6 +35,27 @@ _SCALES: dict[str, tuple[Callable[[float], float], ...]] = {
     "logit": (special.logit, lambda x: 1 / (x * (1 - x)), special.expit),
 }
 """There, its derivative, and back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What the splits of one dataset have in common, as far as a test over them asks.
+
+    Attributes
+    ----------
+    ratio, df
+        `Overlap.ratio` and `Overlap.df`.
+    distinct
+        Number of different test sets.
+    """
+
+    ratio: float
+    df: float = float("inf")
+    distinct: float = float("inf")
+
+    def free(self, splits: int, /) -> float:
+        """Degrees of freedom of a standard deviation over `splits` of these splits."""
+        return min(self.df, splits - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +79,19 @@ class Interval:
     n: int
 
 
-def split_ratio(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
-    """Test rows over training rows, mean over splits; clusters are counted where there are any."""
-
-    def size(index: IntArray) -> int:
-        return len(index) if clusters is None else len(np.unique(clusters[index]))
-
-    return float(np.mean([size(split.test) / size(split.train) for split in splits]))
-
-
 def corrected_se(deviation: float, splits: int, ratio: float, /) -> float:
     """Standard error of a mean over splits that share rows: ``s √(1/J + ratio)``.
 
-    Nadeau and Bengio 2003, Inference for the generalization error, eq. 12: `ratio` is the
-    number of test rows over the number of training rows. Splits of one dataset are not
-    independent, and the plain ``s/√J`` goes to zero by mere repetition.
+    Splits of one dataset are not independent, and the plain ``s/√J`` goes to zero by mere
+    repetition. `ratio` is what `fairbench.analyze.Overlap` makes of the rows they share; for
+    random splits the n_test/n_train of Nadeau and Bengio 2003, Inference for the generalization
+    error, eq. 12.
     """
     return deviation * float(np.sqrt(1.0 / splits + ratio))
 
 
 def corrected_interval(
-    values: FloatArray, ratio: float, /, *, confidence: float = 0.95
+    values: FloatArray, ratio: float, /, *, df: float | None = None, confidence: float = 0.95
 ) -> Interval:
     """Corrected resampled t interval of the mean of `values`, one per split.
 
@@ -87,66 +99,67 @@ def corrected_interval(
     ----------
     values : (J,)
         Mostly paired differences; NaN values are left out.
-    ratio
-        Test rows over training rows of a split.
+    ratio, df
+        `Overlap.ratio` and `Overlap.df` of the splits; J − 1 degrees of freedom without `df`.
 
     Returns
     -------
     Interval
-        With J − 1 degrees of freedom. Without limits for fewer than two values.
+        Without limits for fewer than two values, or fewer than two different splits.
     """
     known = values[np.isfinite(values)]
     n = len(known)
     if n == 0:
         return Interval(np.nan, np.nan, np.nan, np.nan, 0)
     mean = float(known.mean())
-    if n == 1:
-        return Interval(mean, np.nan, np.nan, np.nan, 1)
+    free = n - 1 if df is None else min(df, n - 1)
+    if n == 1 or free <= 0 or not np.isfinite(ratio):
+        return Interval(mean, np.nan, np.nan, np.nan, n)
     error = corrected_se(float(known.std(ddof=1)), n, ratio)
     if error == 0:
         return Interval(mean, mean, mean, float(mean == 0), n)
     # Student's t by its functions: scipy's distribution objects take a hundred times as long.
-    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
-    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
+    half = float(special.stdtrit(free, 0.5 + confidence / 2)) * error
+    p = 2 * float(special.stdtr(free, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 
-def below_zero(values: FloatArray, ratio: float, /) -> float:
-    """One-sided p-value of the mean of `values` (J,) not being below zero; NaN for fewer than two.
+def below_zero(values: FloatArray, correction: Correction, /) -> float:
+    """One-sided p-value of the mean of `values` (J,) not being below zero; small says it is.
 
-    The corrected resampled t test of `corrected_interval`. Small says that the mean is below.
+    The corrected resampled t test of `corrected_interval`; NaN for fewer than two values.
     """
+    return _above(values, correction, 0.0)
+
+
+def _above(values: FloatArray, correction: Correction, limit: float) -> float:
+    """Student's t distribution at the mean less `limit` in standard errors; NaN where unknown."""
     known = values[np.isfinite(values)]
-    if len(known) < 2:
+    free = correction.free(len(known))
+    if free <= 0 or not np.isfinite(correction.ratio):
         return float("nan")
     mean = float(known.mean())
-    error = corrected_se(float(known.std(ddof=1)), len(known), ratio)
+    error = corrected_se(float(known.std(ddof=1)), len(known), correction.ratio)
     if error == 0:
-        return float(mean >= 0)
-    return float(special.stdtr(len(known) - 1, mean / error))
+        return float(mean >= limit)
+    return float(special.stdtr(free, (mean - limit) / error))
 
 
-def posterior(values: FloatArray, ratio: float, rope: float, /) -> tuple[float, float]:
+def posterior(values: FloatArray, correction: Correction, rope: float, /) -> tuple[float, float]:
     """Probabilities that the true mean of `values` (J,) lies below −rope, and within ±rope.
 
     The Bayesian correlated t test (Corani and Benavoli 2015; Benavoli, Corani, Demšar and
     Zaffalon 2017, Time for a change, eq. 3): under a flat prior the mean has Student's t
-    distribution about the average, with J − 1 degrees of freedom and the scale that
-    `corrected_se` gives; ±rope is the region of practical equivalence. NaN for fewer than two.
+    distribution about the average, with the degrees of freedom and the scale of
+    `corrected_interval`; ±rope is the region of practical equivalence. NaN where that has no
+    limits.
     """
-    known = values[np.isfinite(values)]
-    if len(known) < 2:
-        return float("nan"), float("nan")
-    mean = float(known.mean())
-    error = corrected_se(float(known.std(ddof=1)), len(known), ratio)
-    if error == 0:
-        return float(mean < -rope), float(abs(mean) <= rope)
-    below = float(special.stdtr(len(known) - 1, (-rope - mean) / error))
-    return below, float(special.stdtr(len(known) - 1, (rope - mean) / error)) - below
+    below = 1 - _above(values, correction, -rope)
+    return below, 1 - _above(values, correction, rope) - below
 
 
 def scaled_interval(
-    values: FloatArray, ratio: float, scale: Scale, /, *, confidence: float = 0.95
+    values: FloatArray, correction: Correction, scale: Scale, /, *, confidence: float = 0.95
 ) -> Interval:
     """Corrected t interval of a bounded quantity, computed where it is closer to normal.
 
@@ -164,21 +177,19 @@ def scaled_interval(
         Mean of the values themselves, and an interval that stays inside the bounds and leans
         away from the nearer one. No p-value.
     """
-    known = values[np.isfinite(values)]
-    plain = corrected_interval(known, ratio, confidence=confidence)
-    if scale == "plain" or not plain.low < plain.high:
-        return Interval(plain.mean, plain.low, plain.high, np.nan, plain.n)
-    forth, slope, back = _SCALES[scale]
-    # The delta method at the mean: the spread of the values themselves, which transformed
-    # values at a bound would exaggerate, on the scale whose bounds are out of reach.
-    centre = float(forth(plain.mean))
-    half = (plain.high - plain.mean) * float(slope(plain.mean))
-    return Interval(
-        plain.mean, float(back(centre - half)), float(back(centre + half)), np.nan, plain.n
-    )
+    plain = corrected_interval(values, correction.ratio, df=correction.df, confidence=confidence)
+    low, high = plain.low, plain.high
+    if scale != "plain" and low < high:
+        forth, slope, back = _SCALES[scale]
+        # The delta method: the spread of the values themselves, which values at a bound would
+        # exaggerate on the other scale, about a mean that is inside the bounds.
+        centre = float(forth(plain.mean))
+        half = (high - plain.mean) * float(slope(plain.mean))
+        low, high = float(back(centre - half)), float(back(centre + half))
+    return Interval(plain.mean, low, high, np.nan, plain.n)
 
 
-def deviation_limits(free: int, /, *, confidence: float = 0.95) -> tuple[float, float]:
+def deviation_limits(free: float, /, *, confidence: float = 0.95) -> tuple[float, float]:
     """Factors to a standard deviation estimated with `free` degrees of freedom: its interval."""
     tail = (1 - confidence) / 2
     low, high = float(stats.chi2.ppf(1 - tail, free)), float(stats.chi2.ppf(tail, free))
@@ -191,8 +202,9 @@ def smallest_detectable(
     ratio: float,
     /,
     *,
+    df: float | None = None,
     comparisons: int = 1,
-    estimated: int = 0,
+    estimated: bool = False,
     power: float = 0.8,
     level: float = 0.05,
 ) -> float:
@@ -202,35 +214,36 @@ def smallest_detectable(
     ----------
     deviation
         Standard deviation over splits of the paired differences.
-    splits, ratio
+    splits, ratio, df
         As in `corrected_interval`, whose test it is: two-sided at `level`.
     comparisons
         Tests that Holm's method adjusts together: the most conservative step, level over
         `comparisons`, must be passed.
     estimated
-        Degrees of freedom that `deviation` was estimated with; 0 where it is known. A
-        deviation estimated too small promises too much as often as one too large promises
-        too little, but loses more by it: the factor is such that the power is right on average.
+        Whether `deviation` is an estimate, with the degrees of freedom of the test. One that is
+        too small promises too much as often as one that is too large promises too little, but
+        power is lost faster than won: the factor is such that it is right on average.
 
     Returns
     -------
     float
         In the units of `deviation`; NaN for fewer than two splits.
     """
-    if splits < 2 or not np.isfinite(deviation):
+    free = splits - 1 if df is None else min(df, splits - 1)
+    if free <= 0 or not np.isfinite(deviation):
         return float("nan")
-    shift = _detectable_shift(splits - 1, power, level / comparisons, estimated)
+    shift = _detectable_shift(round(free, 3), power, level / comparisons, estimated)
     return shift * corrected_se(deviation, splits, ratio)
 
 
 @cache
-def _detectable_shift(free: int, power: float, level: float, estimated: int) -> float:
+def _detectable_shift(free: float, power: float, level: float, estimated: bool) -> float:
     """The smallest detectable difference in (estimated) standard errors."""
     limit = float(stats.t.ppf(1 - level / 2, free))
     scales = np.ones(1)
     if estimated:
         middle = (np.arange(100) + 0.5) / 100
-        scales = np.sqrt(stats.chi2.ppf(middle, estimated) / estimated)
+        scales = np.sqrt(stats.chi2.ppf(middle, free) / free)
 
     def shortfall(shift: float) -> float:
         return float(np.mean(stats.nct.sf(limit, free, shift * scales))) - power

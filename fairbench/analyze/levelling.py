@@ -13,6 +13,8 @@ from fairbench.analyze.matched import METHOD
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fairbench.analyze.intervals import Correction
+
 __all__ = ["group_changes"]
 
 _TRIAL = ["dataset", "target", "protected", "method", "split", "seed", "value"]
@@ -20,7 +22,11 @@ _COLUMNS = [*METHOD, "gain_p", "worst_group", "worst_change", "worst_p"]
 
 
 def group_changes(
-    chosen: pd.DataFrame, groups: pd.DataFrame, baseline: str, ratios: Mapping[str, float], /
+    chosen: pd.DataFrame,
+    groups: pd.DataFrame,
+    baseline: str,
+    corrections: Mapping[str, Correction],
+    /,
 ) -> pd.DataFrame:
     """Whether any group's error falls, and whether that of the worst-off group rises.
 
@@ -33,7 +39,7 @@ def group_changes(
         From `matched_points`.
     groups
         The groups table.
-    ratios
+    corrections
         As in `compare`.
 
     Returns
@@ -58,10 +64,10 @@ def group_changes(
     rows = []
     for key, part in by_split.groupby(METHOD, sort=True):
         names = cast("tuple[str, ...]", key)
-        ratio = ratios[names[0]]
+        correction = corrections[names[0]]
         by_group = {str(g): own for g, own in part.groupby("group", sort=True)}
         changes = {g: own["change"].to_numpy(dtype=np.float64) for g, own in by_group.items()}
-        falls = [below_zero(change, ratio) for change in changes.values()]
+        falls = [below_zero(change, correction) for change in changes.values()]
         worst = max(by_group, key=lambda g: float(by_group[g]["base_rmse"].mean()))
         rows.append(
             (
@@ -69,7 +75,7 @@ def group_changes(
                 min(1.0, len(falls) * min(falls)),
                 worst,
                 float(changes[worst].mean()),
-                below_zero(-changes[worst], ratio),
+                below_zero(-changes[worst], correction),
             )
         )
     return pd.DataFrame(rows, columns=_COLUMNS)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.intervals import Interval
+from fairbench.analyze.matched import METHOD
+from fairbench.seeds import derive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
     from fairbench.analyze.axes import Best
+    from fairbench.analyze.held_out import Deployed, HeldOut
+    from fairbench.analyze.overlap import Overlap
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.plugins import Component
-    from fairbench.protocol import Split
-    from fairbench.store import RunFolder
+    from fairbench.store import Rows
 
-__all__ = ["DRAWS", "overlap", "population_interval", "resampled", "tested"]
+__all__ = ["DRAWS", "population_interval", "population_table", "resampled"]
 
 DRAWS = 200
 """Bootstrap samples: they estimate a variance, not a tail."""
@@ -35,49 +36,55 @@ FEWEST_DRAWS = 50
 """Usable samples below which there is no interval."""
 
 
-def overlap(splits: Sequence[Split], clusters: IntArray | None, /) -> float:
-    """Mean share of training rows (or clusters) that two splits have in common; 0 for one split.
-
-    For sets a and b it is |a ∩ b| / √(|a| |b|): the correlation of two means over them.
-    """
-    sets = [set((s.train if clusters is None else np.unique(clusters[s.train])).tolist())
-            for s in splits]  # fmt: skip
-    shares = [len(a & b) / np.sqrt(len(a) * len(b)) for a, b in combinations(sets, 2)]
-    return float(np.mean(shares)) if shares else 0.0
-
-
-def tested(
-    folder: RunFolder, points: pd.DataFrame, column: int, /
-) -> dict[tuple[int, int], FloatArray]:
-    """Test predictions (n,) of target number `column` by split and seed.
+def population_table(
+    deployed: Deployed,
+    rows: Mapping[str, Rows],
+    metric: Component,
+    best: Best,
+    baseline: str,
+    overlaps: Mapping[str, Overlap],
+    entropy: int,
+    /,
+) -> pd.DataFrame:
+    """`population_interval` of every method, from stored predictions.
 
     Parameters
     ----------
-    points
-        Columns dataset, method, split, seed and value, of one dataset and method.
+    deployed
+        Test predictions of the baseline and of the methods.
+    rows, overlaps
+        By dataset.
+    metric, best
+        The disparity metric and its direction.
+
+    Returns
+    -------
+    DataFrame
+        One row per dataset, target, protected attribute and method: population_low,
+        population_high and population_p.
     """
-    wanted = {
-        (int(split), int(seed), None if np.isnan(value) else float(value))
-        for split, seed, value in points[["split", "seed", "value"]].itertuples(index=False)
-    }
-    place = (points["dataset"].iloc[0], points["method"].iloc[0])
-    found: dict[tuple[int, int], FloatArray] = {}
-    for chunk in folder.chunks():
-        if (chunk.trials[0].dataset, chunk.trials[0].method) != place:
+    found = []
+    for key, own in deployed.items():
+        dataset, target, protected, method = key
+        base = {one.split: one for one in deployed.get((*key[:3], baseline), [])}
+        pairs = [(one, base[one.split]) for one in own if one.split in base]
+        if method == baseline or not pairs:
             continue
-        chosen = [k for k, t in enumerate(chunk.trials) if (t.split, t.seed, t.value) in wanted]
-        if chosen:
-            predictions = chunk.prediction("test")[chosen, :, column]
-            for k, prediction in zip(chosen, predictions, strict=True):
-                found[chunk.trials[k].split, chunk.trials[k].seed] = prediction
-    return found
+        facts = rows[dataset]
+        attribute = next(a for a in facts.protected if a.name == protected)
+        rng = np.random.default_rng(derive(entropy, "bootstrap", dataset, target, protected))
+        draws, seeds = resampled(pairs, attribute, facts.clusters, metric, best, rng)
+        index = np.array([one.split for one, _ in pairs])
+        shared = overlaps[dataset].of(index).mean_training
+        interval = population_interval(draws[0], draws[1:], shared, seeds)
+        found.append((*key, interval.low, interval.high, interval.p))
+    columns = [*METHOD, "population_low", "population_high", "population_p"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def resampled(
-    pairs: Mapping[int, tuple[FloatArray, FloatArray]],
-    targets: FloatArray,
-    protected: Protected,
-    splits: Sequence[Split],
+    pairs: Sequence[tuple[HeldOut, HeldOut]],
+    attribute: Protected,
     clusters: IntArray | None,
     metric: Component,
     best: Best,
@@ -85,36 +92,40 @@ def resampled(
     /,
     *,
     draws: int = DRAWS,
-) -> FloatArray:
-    """Differences (draws, J) of a metric's loss, with rows drawn anew and models as they are.
+) -> tuple[FloatArray, float]:
+    """Differences (1 + draws, J) of a metric's loss, with rows drawn anew and models as they are.
 
     Clusters, or rows where there are none, are drawn with replacement from the whole dataset,
-    once per draw for all splits: what splits share they share in truth as well.
+    once per draw for all splits: what splits share they share in truth as well. The first row
+    of the result has every row once. Beside it, what seeds contribute to the variance of one
+    split's difference, NaN with one seed.
 
     Parameters
     ----------
     pairs
-        Test predictions (S, n) of the method and of the baseline, by split.
-    targets : (N,)
-    protected
-        The attribute on all N rows.
+        Test predictions of the method and of the baseline, one pair per split.
+    attribute
+        On all rows of the dataset.
     """
-    units = (
-        np.arange(len(targets)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    )
-    values = np.full((draws, len(pairs)), np.nan)
-    count = int(units.max()) + 1
-    for draw in range(draws):
-        times = np.bincount(rng.integers(0, count, count), minlength=count)[units]
-        for number, (split, (method, base)) in enumerate(sorted(pairs.items())):
-            test = splits[split].test
-            place = np.repeat(np.arange(len(test)), times[test])
-            rows = test[place]
-            both = np.concatenate([method, base])[:, place]
-            found, _ = evaluate(both, targets[rows], protected.rows(rows), [metric])
+    size = len(attribute.groups)
+    units = np.arange(size) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    values = np.full((1 + draws, len(pairs)), np.nan)
+    variances = []
+    for draw in range(1 + draws):
+        count = int(units.max()) + 1
+        drawn = rng.integers(0, count, count) if draw else np.arange(count)
+        times = np.bincount(drawn, minlength=count)[units]
+        for number, (method, base) in enumerate(pairs):
+            place = np.repeat(np.arange(len(method.rows)), times[method.rows])
+            labels = attribute.rows(method.rows[place])
+            both = np.concatenate([method.prediction, base.prediction])[:, place]
+            found, _ = evaluate(both, method.target[place], labels, [metric])
             losses = as_loss(found[metric.description.name], best)
-            values[draw, number] = losses[: len(method)].mean() - losses[len(method) :].mean()
-    return values
+            first, second = losses[: len(method.prediction)], losses[len(method.prediction) :]
+            values[draw, number] = first.mean() - second.mean()
+            if not draw and len(first) == len(second) > 1:
+                variances.append(float((first - second).var(ddof=1)) / len(first))
+    return values, float(np.mean(variances)) if variances else float("nan")
 
 
 def population_interval(
@@ -135,7 +146,7 @@ def population_interval(
     draws : (B, J)
         From `resampled`.
     shared
-        From `overlap`.
+        Part of its training rows that a split shares with another: `Overlap.mean_training`.
     seed_variance
         What seeds contribute to the variance of one entry of `differences`; NaN, with one seed
         per split, counts as nothing, which is cautious.

@@ -88,8 +88,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "no verdict",
-        f"fewer than {FEWEST_SPLITS} splits have both the method and the baseline",
-        lambda facts: facts["splits"] < FEWEST_SPLITS,
+        f"fewer than {FEWEST_SPLITS} different splits have both the method and the baseline",
+        lambda facts: facts["distinct"] < FEWEST_SPLITS,
     ),
     Rule(
         "nothing to repair",
@@ -136,7 +136,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _unjudged(facts: Facts) -> bool:
-    return bool(facts["on_test"]) or facts["splits"] < FEWEST_SPLITS
+    return bool(facts["on_test"]) or facts["distinct"] < FEWEST_SPLITS
 
 
 ACCURACY: tuple[Rule, ...] = (

@@ -23,9 +23,11 @@ from fairbench.analyze.matched import (
     measured_among,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.population import population_table
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.skill import baseline_skill
+from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased
 
 if TYPE_CHECKING:
@@ -69,12 +71,13 @@ class Run(Matched):
             self._fronts_of(axes),
             axes,
             self.baseline,
-            self.ratios,
+            self.corrections,
             primary=self.primary,
             tolerance=tolerance,
             groups=self._groups,
             chance=self.noise(error, disparity),
             debiased=self.debiased(error, disparity, tolerance=tolerance),
+            population=self.population(error, disparity) if tolerance is None else None,
             on_test=self._on_test,
             others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
         )
@@ -148,9 +151,9 @@ class Run(Matched):
         measured = points_by_metric(self._metrics, self.selection, several)
         pairs = paired(measured_among(chosen, measured, self.baseline, by=by), by=by)
         room = stated.disparity_margin
-        compared = compare(pairs, self.ratios, margin=margin, disparity_margin=room, by=by)
+        compared = compare(pairs, self.corrections, margin=margin, disparity_margin=room, by=by)
         compared = compared.assign(margin=margin, disparity_margin=room)
-        changes = group_changes(points, self._groups, self.baseline, self.ratios)
+        changes = group_changes(points, self._groups, self.baseline, self.corrections)
         compared = compared.merge(changes, on=METHOD, how="left")
         covered = {a.disparity for a in several if stated.covers(a, margin)}
         views = zip(compared["target"], compared["protected"], strict=True)
@@ -184,7 +187,34 @@ class Run(Matched):
             {name: list(facts["targets"]) for name, facts in self.manifest["datasets"].items()},
             axes,
             self._component(axes.error),
-            self.ratios,
+            self.corrections,
+        )
+
+    @once
+    def population(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+    ) -> pd.DataFrame:
+        """Differences to the baseline in the population: see `population_table`.
+
+        For the views of the primary analysis; without rows under selection on test rows.
+        """
+        axes = self.axes(error, disparity)
+        views = {(name, *view) for name, view in self.primary.views.items()}
+        deployed = {
+            key: held
+            for key, held in self._deployed(error, disparity, None).items()
+            if key[:3] in views and not self._on_test
+        }
+        return population_table(
+            deployed,
+            self._rows,
+            self._component(axes.disparity),
+            axes.disparity_best,
+            self.baseline,
+            self.overlaps,
+            self.manifest["study"]["entropy"],
         )
 
     def boxes(
@@ -237,6 +267,8 @@ class Run(Matched):
         """
         findings = [Finding(**finding) for finding in self.manifest.get("audits", [])]
         for name in self.manifest["datasets"]:
+            aim = self.manifest["protocol"].get("test_share")
+            findings += audit_splits(name, self._rows[name], aim)
             findings += audit_rows(name, self._rows[name])
         findings += audit_trials(self._trials)
         columns = ["dataset", "check", "level", "text"]

@@ -33,7 +33,7 @@ def sentence(facts: Mapping[str, Any], axes: Axes, baseline: str, /) -> str:
 def _told(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     method, splits, verdict = facts["method"], facts["splits"], facts["verdict"]
     if verdict == "no verdict":
-        return f"{method}: no verdict, only {splits} split(s) with {baseline}."
+        return f"{method}: no verdict, only {facts['distinct']} different split(s) with {baseline}."
     disparity = _change(facts, "", "base_disparity", axes.disparity, axes.disparity_best)
     error = _change(facts, "error_", "base_error", axes.error, axes.error_best)
     if verdict == "described only":
@@ -57,8 +57,10 @@ def _told(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     within = (
         f" to within {100 * facts['disparity_margin']:.3g} %" if verdict == "as fair as" else ""
     )
+    beyond = _beyond(facts, axes.disparity_best)
     told = (
-        f"{method} {is_}{within}: {disparity}; fairer on {facts['fairer_on']} of {splits} splits."
+        f"{method} {is_}{within}: {disparity}{beyond}; fairer on {facts['fairer_on']} of {splits} "
+        "splits."
     )
     return f"{told}{_why(facts, verdict, axes)}{accuracy}"
 
@@ -72,6 +74,15 @@ def _change(facts: Mapping[str, Any], axis: str, base: str, metric: str, best: B
     name = f"distance of {metric} from 1" if best == "one" else metric
     told = f"{name} {change:+.3g}{share}"
     return f"{told}, 95 % interval {low:+.3g} to {high:+.3g}" if np.isfinite(low) else told
+
+
+def _beyond(facts: Mapping[str, Any], best: Best) -> str:
+    """The interval in the population, where it is known."""
+    ends = (facts["population_low"], facts["population_high"])
+    if not np.isfinite(ends).all():
+        return ""
+    low, high = sorted((-1 if best == "high" else 1) * end for end in ends)
+    return f" on this dataset, {low:+.3g} to {high:+.3g} in the population it was drawn from"
 
 
 def _accuracy(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.elsewhere import seen_elsewhere
+from fairbench.analyze.intervals import Correction
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import METHOD, matched_points
 from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
@@ -25,13 +26,13 @@ from fairbench.analyze.verdicts import detectable
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
 
-__all__ = ["AXES", "RATIO", "Truth", "judge_each", "simulate", "simulate_fronts"]
+__all__ = ["AXES", "CORRECTION", "Truth", "judge_each", "simulate", "simulate_fronts"]
 
 AXES = Axes("rmse", "rmse-disparity")
 """The metrics of a simulated study."""
 
-RATIO = 1 / 3
-"""Test rows over training rows of its splits."""
+CORRECTION = Correction(1 / 3)
+"""Of independent random splits into 60, 20 and 20 % of the rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +185,14 @@ def judge_each(fronts: pd.DataFrame, groups: pd.DataFrame | None = None, /) -> p
     With one comparison per study, Holm's adjustment leaves p as it is. Without `groups` nobody
     is asked who gains.
     """
-    ratios = dict.fromkeys(fronts["dataset"], RATIO)
+    corrections = dict.fromkeys(fronts["dataset"], CORRECTION)
     points = matched_points(fronts, AXES, "baseline")
-    table = compare(paired(points), ratios)
+    table = compare(paired(points), corrections)
     adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
     table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
     table = table.assign(gain_p=np.nan, worst_p=np.nan)
     if groups is not None:
-        changes = group_changes(points, groups, "baseline", ratios)
+        changes = group_changes(points, groups, "baseline", corrections)
         table = table.drop(columns=["gain_p", "worst_p"]).merge(changes, on=METHOD)
     table = table.assign(**detectable(table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fairbench.analyze.axes import Axes
+    from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray
     from fairbench.plugins import Component
     from fairbench.store import Rows
@@ -32,7 +33,7 @@ def baseline_skill(
     targets: Mapping[str, list[str]],
     axes: Axes,
     metric: Component,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
 ) -> pd.DataFrame:
     """The baseline's error on test rows, and that of the mean of the training rows.
@@ -41,8 +42,8 @@ def baseline_skill(
     ----------
     points
         From `baseline_points`.
-    rows, targets, ratios
-        By dataset: stored rows, names of targets, and the correction of `corrected_interval`.
+    rows, targets, corrections
+        By dataset: stored rows, names of targets, and what splits have in common.
     metric
         The error metric of `axes`.
 
@@ -64,7 +65,7 @@ def baseline_skill(
         if not np.isfinite(loss).all():
             continue
         difference = base.to_numpy(dtype=np.float64) - loss
-        p = below_zero(difference, ratios[str(dataset)])
+        p = below_zero(difference, corrections[str(dataset)])
         better = p <= LEVEL if len(loss) >= FEWEST_SPLITS else difference.mean() < 0
         found.append(
             (dataset, target, len(loss), float(base.mean()), float(loss.mean()), p, bool(better))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from fairbench.analyze.axes import Axes
+    from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray
 
 __all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance", "with_debiased"]
@@ -28,8 +29,16 @@ _ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p
 """Tests of every comparison, each kind adjusted by itself."""
 
 _UNKNOWN = (
-    *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
-    *("debiased_difference", "debiased_p"),
+    "chance_p",
+    "gain_p",
+    "worst_group",
+    "worst_change",
+    "worst_p",
+    "debiased_difference",
+    "debiased_p",
+    "population_low",
+    "population_high",
+    "population_p",
 )
 """What other tables say of a comparison; where they are silent, no rule rests on it."""
 
@@ -38,7 +47,7 @@ def judge(
     fronts: pd.DataFrame,
     axes: Axes,
     baseline: str,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
     *,
     primary: Primary | None = None,
@@ -46,6 +55,7 @@ def judge(
     groups: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
     debiased: pd.DataFrame | None = None,
+    population: pd.DataFrame | None = None,
     on_test: Collection[str] = (),
     others: FloatArray | None = None,
 ) -> pd.DataFrame:
@@ -57,8 +67,8 @@ def judge(
         The fronts table for `axes`, of one run or of several put together.
     baseline
         The method that the others are judged against.
-    ratios
-        What correlated splits add to the variance of a mean over them, by dataset.
+    corrections
+        What the splits of each dataset have in common.
     primary
         The declared analysis, with its margins; without one every row counts as primary.
     tolerance
@@ -69,6 +79,8 @@ def judge(
         From `Run.noise`: whether the baseline's disparity is more than chance gives.
     debiased
         From `Run.debiased`: whether the variance between groups differs without what chance adds.
+    population
+        From `Run.population`: what holds beyond these rows.
     on_test, others
         See `verdicts`.
     """
@@ -76,15 +88,17 @@ def judge(
     margin = stated.margin if tolerance is None else tolerance
     points = matched_points(fronts, axes, baseline, tolerance=margin)
     room = stated.disparity_margin
-    compared = compare(paired(points), ratios, margin=margin, disparity_margin=room)
+    compared = compare(paired(points), corrections, margin=margin, disparity_margin=room)
     compared = compared.assign(margin=margin, disparity_margin=room)
     if groups is not None:
-        changes = group_changes(points, groups, baseline, ratios)
+        changes = group_changes(points, groups, baseline, corrections)
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
         compared = with_chance(compared, chance)
     if debiased is not None:
         compared = with_debiased(compared, debiased)
+    if population is not None:
+        compared = compared.merge(population, on=METHOD, how="left", validate="one_to_one")
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 
@@ -191,17 +205,13 @@ def detectable(table: pd.DataFrame, /) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {
         name: [] for name in ("detectable", "detectable_low", "detectable_high")
     }
-    columns = ("deviation", "splits", "correction", "comparisons")
+    columns = ("deviation", "splits", "correction", "df", "comparisons")
     for row in zip(*(table[name] for name in columns), strict=True):
-        deviation, splits, correction, comparisons = map(float, row)
+        deviation, splits, ratio, df, comparisons = map(float, row)
         size = smallest_detectable(
-            deviation,
-            int(splits),
-            correction,
-            comparisons=int(comparisons),
-            estimated=int(splits) - 1,
+            deviation, int(splits), ratio, df=df, comparisons=int(comparisons), estimated=True
         )
-        low, high = deviation_limits(int(splits) - 1) if splits > 1 else (np.nan, np.nan)
+        low, high = deviation_limits(df) if df > 0 else (np.nan, np.nan)
         for name, value in zip(found, (size, size * low, size * high), strict=True):
             found[name].append(value)
     return found

@@ -18,6 +18,8 @@ _DATASET = {
     "features": "--features",
     "cluster": "--cluster",
     "bins": "--bins",
+    "min_group": "--min-group",
+    "merge_groups": "--merge-groups",
 }
 _TRAINING = ("epochs", "batch_size", "lr")
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
@@ -92,7 +94,7 @@ def _put_methods(
     for text in grids:
         _put_grid(given, text, sweeps)
     for path, value in assigned:
-        _put_option(given, path, value, filed)
+        _put_option(given, path, value, flags, filed)
 
 
 def _put_tables(
@@ -145,7 +147,7 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write METHOD.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
+            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE or training.FIELD=VALUE",
         )
     try:
         return parts, tomllib.loads(f"value = {value}")["value"]
@@ -153,7 +155,13 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         return parts, value
 
 
-def _put_option(given: Given, path: list[str], value: Any, filed: Mapping[str, Any]) -> None:
+def _put_option(
+    given: Given,
+    path: list[str],
+    value: Any,
+    flags: Mapping[str, Any],
+    filed: Mapping[str, Any],
+) -> None:
     first, *rest = path
     flag = f"--set {'.'.join(path)}"
     if first == "training":
@@ -169,18 +177,25 @@ def _put_option(given: Given, path: list[str], value: Any, filed: Mapping[str, A
             given.keys["protocol"] = _table(filed.get("protocol", {}))
         given.put(("protocol", "options", *rest), value, flag)
         return
-    methods = given.keys["methods"]
-    wanted = _called(methods, first)
-    if not wanted:
-        raise _no_method(first, methods, flag)
-    for index in wanted:
-        given.put(("methods", index, "options", *rest), value, flag)
+    if "datasets" not in given.keys:
+        _put_tables(given, "datasets", flags.get("datasets") or (), filed, "--dataset")
+    for kind in ("methods", "datasets"):
+        if wanted := _called(given.keys[kind], first):
+            for index in wanted:
+                given.put((kind, index, "options", *rest), value, flag)
+            return
+    known = [_title(one) for kind in ("methods", "datasets") for one in given.keys[kind]]
+    raise StudyError(
+        f"no method or dataset {first!r} is named in this study",
+        where=flag,
+        mend=f"add it with --method or --dataset, or use one of those named: {', '.join(known)}",
+    )
 
 
-def _called(methods: Sequence[Mapping[str, Any]], name: str) -> list[int]:
-    """Indices of the method labelled `name`, or else of all that have this name."""
-    labelled = [i for i, method in enumerate(methods) if method.get("label") == name]
-    return labelled or [i for i, method in enumerate(methods) if method.get("name") == name]
+def _called(tables: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+    """Indices of the table labelled `name`, or else of all that have this name."""
+    labelled = [i for i, table in enumerate(tables) if table.get("label") == name]
+    return labelled or [i for i, table in enumerate(tables) if table.get("name") == name]
 
 
 def _title(method: Mapping[str, Any]) -> str:

@@ -41,8 +41,8 @@ def command() -> None:
     """List, fetch, verify and locate the files of datasets.
 
     Files are looked for in the folders of FAIRBENCH_DATA_DIR, then in data_dirs of the nearest
-    fairbench.toml, then in the cache (FAIRBENCH_CACHE). Only `fetch`, and a run that needs a
-    file, downloads; FAIRBENCH_OFFLINE=1 forbids it.
+    fairbench.toml, then in the package, then in the cache (FAIRBENCH_CACHE). Only `fetch`, and a
+    run that needs a file, downloads; FAIRBENCH_OFFLINE=1 forbids it.
     """
 
 
@@ -128,7 +128,7 @@ def _states(
 
 def _files(component: Component, look: Callable[[str, File], State]) -> Iterator[State]:
     try:
-        files = component.load().files
+        files = component.build({}).files
     except FairbenchError as error:
         yield State(component.name, "", "broken", problem=str(error))
         return

@@ -50,17 +50,27 @@ POSITIVE = click.IntRange(min=1)
     "--set",
     "assign",
     multiple=True,
-    metavar="METHOD.OPTION=VALUE",
-    help="Option of a method, the protocol (protocol.OPTION), training (training.FIELD) or the "
-    "primary analysis (primary.FIELD).",
+    metavar="NAME.OPTION=VALUE",
+    help="Option of a method or dataset, the protocol (protocol.OPTION), training "
+    "(training.FIELD) or the primary analysis (primary.FIELD).",
 )
 @click.option("--target", "targets", multiple=True, help="Column to predict; repeatable.")
-@click.option("--protected", multiple=True, help="Protected attribute; repeatable.")
+@click.option(
+    "--protected",
+    multiple=True,
+    help="Protected attribute, or 'race*sex' for the groups two form together; repeatable.",
+)
 @click.option(
     "--features", metavar="LIST", help="+column adds, -column removes, bare names replace."
 )
 @click.option("--cluster", help="Column whose equal values belong together.")
 @click.option("--bins", type=click.IntRange(min=2), help="Groups of a continuous attribute (2).")
+@click.option(
+    "--min-group",
+    type=POSITIVE,
+    help="Rows below which a group leaves the disparity (50, while two groups remain).",
+)
+@click.option("--merge-groups", is_flag=True, help="Make one group of those too small.")
 @click.option("--epochs", type=POSITIVE, help="Passes over the training rows.")
 @click.option("--batch-size", type=POSITIVE, help="Rows per step.")
 @click.option("--lr", type=click.FloatRange(min=0, min_open=True), help="Learning rate.")

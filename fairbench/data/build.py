@@ -11,7 +11,7 @@ import numpy as np
 from fairbench.data.choose import Choice, choose
 from fairbench.data.encode import check_mixed, check_target, feature_matrix, to_numbers
 from fairbench.data.files import read_table
-from fairbench.data.groups import infer_kind, protected
+from fairbench.data.groups import infer_kind, intersection, protected, sized
 from fairbench.data.locate import locate as locate_file
 from fairbench.data.tables import Column, FrameTable, Table, is_table_file
 from fairbench.dataset import Card, Dataset, DatasetSource, DatasetSpec, ProtectedColumn, Roles
@@ -37,6 +37,12 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
         When the dataset's plugin fails.
     """
     if is_table_file(spec.name):
+        if spec.options:
+            raise DataError(
+                f"a table has no option {next(iter(spec.options))!r}",
+                where=f"dataset {spec.name}",
+                mend="leave the options out: only datasets of plugins have any",
+            )
         path = Path(spec.name)
         card = Card(title=path.name, source="a table of the user", licence="not stated")
         return _assemble(path.name, spec, read_table(path), None, card)
@@ -46,7 +52,7 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
         registry = load()
     component = registry.find("dataset", spec.name)
     try:
-        source = component.load()()
+        source = component.build(spec.options)
         return build(spec, source, locate_file)
     except FairbenchError:
         raise
@@ -80,7 +86,8 @@ def _assemble(
             mend="give at least 2 bins",
         )
     choice = choose(spec, table.names, roles, table.where)
-    in_use = dict.fromkeys((*choice.targets, *choice.protected, *choice.features))
+    attributes = [name for columns in choice.protected for name in columns]
+    in_use = dict.fromkeys((*choice.targets, *attributes, *choice.features))
     columns = {column: table.column(column) for column in in_use}
     _check(choice, columns, roles, table)
     codes, keep, dropped = _usable_rows(choice, columns, table)
@@ -89,16 +96,24 @@ def _assemble(
         [columns[feature] for feature in choice.features], table
     )
     notes = (f"constant, and so no feature: {', '.join(constant)}",) if constant else ()
+    judged = tuple(
+        sized(
+            intersection(
+                [protected(columns[p], _kind(columns[p], roles), spec.bins, table) for p in names]
+            ),
+            spec.min_group,
+            spec.merge_groups,
+            table,
+        )
+        for names in choice.protected
+    )
     return Dataset(
         name=name,
         features=features,
         feature_names=feature_names,
         targets=_targets(choice, columns, table),
         target_names=choice.targets,
-        protected=tuple(
-            protected(columns[p], _kind(columns[p], roles), spec.bins, table)
-            for p in choice.protected
-        ),
+        protected=judged,
         clusters=codes,
         cluster_name=choice.cluster,
         card=replace(card, rows=len(features), dropped=dropped, caveats=(*card.caveats, *notes)),
@@ -116,7 +131,7 @@ def _check(choice: Choice, columns: dict[str, Column], roles: Roles | None, tabl
             else:
                 check_mixed(column, table)
         return
-    for name in choice.protected:
+    for name in (name for names in choice.protected for name in names):
         if roles.protected[name].kind == "continuous":
             to_numbers(columns[name], "continuous protected attribute", table)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.data.groups import columns_of
 from fairbench.errors import DataError, near
 
 if TYPE_CHECKING:
@@ -20,10 +21,13 @@ LISTED = 30
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The columns in use; `cluster` is empty where rows stand alone."""
+    """The columns in use; `cluster` is empty where rows stand alone.
+
+    Each of `protected` is the columns of one attribute: several for an intersection.
+    """
 
     targets: tuple[str, ...]
-    protected: tuple[str, ...]
+    protected: tuple[tuple[str, ...], ...]
     cluster: str
     features: tuple[str, ...]
 
@@ -48,12 +52,21 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
         each other, and where nothing says which column is the target.
     """
     targets = _pick("target", spec.targets, names, tuple(roles.targets) if roles else None, where)
-    protected = _pick(
-        "protected", spec.protected, names, tuple(roles.protected) if roles else None, where
-    )
+    asked = [columns_of(attribute, names) for attribute in spec.protected]
+    flat = [column for columns in asked for column in columns]
+    declared = tuple(roles.protected) if roles else None
+    chosen = _pick("protected", flat, names, declared, where)
+    protected = tuple(asked) or tuple((column,) for column in chosen)
     cluster = spec.cluster or (roles.cluster if roles and roles.cluster else "")
     _known((cluster,) if cluster else (), names, where)
-    parts = (*targets, *protected, *((cluster,) if cluster else ()))
+    for columns in protected:
+        if protected.count(columns) > 1 or len(set(columns)) < len(columns):
+            raise DataError(
+                f"protected attribute {'*'.join(columns)!r} stands twice",
+                where=where,
+                mend="name each protected column once",
+            )
+    parts = (*targets, *dict.fromkeys(chosen), *((cluster,) if cluster else ()))
     for name in parts:
         if parts.count(name) > 1:
             raise DataError(

@@ -11,7 +11,7 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fairbench.data.locate import sha256_lf
+from fairbench.data.digest import sha256_lf
 
 if TYPE_CHECKING:
     from fairbench.dataset import File

@@ -1,8 +1,7 @@
-"""Finds the files of datasets: search path, then cache, then download."""
+"""Finds the files of datasets: search path, package, cache, then download."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fairbench import toml
 from fairbench.cache import cache_dir
+from fairbench.data.digest import PACKED, sha256_lf
 from fairbench.errors import DataError, StudyError, near
 
 if TYPE_CHECKING:
@@ -23,12 +23,11 @@ __all__ = [
     "find",
     "locate",
     "search_path",
-    "sha256_lf",
 ]
 
 CONFIG = "fairbench.toml"
 KNOWN_KEYS = ("data_dirs",)
-BLOCK = 1 << 20
+IN_THE_PACKAGE = "in the package"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +67,23 @@ def search_path() -> tuple[Place, ...]:
 
 
 def find(file: File, /) -> Found | None:
-    """The first copy of `file` on the search path, its hash checked; None where there is none.
+    """The first copy of `file` that is at hand, its hash checked; None where there is none.
+
+    The user's own folders come first, then the copy that ships with the dataset, then the cache.
 
     Raises
     ------
     DataError
         When the first copy has another hash: it is never passed over for a later one.
     """
-    for place in search_path():
-        path = place.folder / file.name
+    *own, cache = search_path()
+    copies = [(place.folder / file.name, place.origin) for place in own]
+    if file.package:
+        copies.append((_packaged(file), IN_THE_PACKAGE))
+    for path, origin in (*copies, (cache.folder / file.name, cache.origin)):
         if path.is_file():
-            check_hash(path, file)
-            return Found(path, place.origin)
+            check_hash(path, file, packed=origin == IN_THE_PACKAGE and path.suffix == PACKED)
+            return Found(path, origin)
     return None
 
 
@@ -100,6 +104,8 @@ def locate(file: File, /) -> Path:
         raise absent(file, "FAIRBENCH_OFFLINE forbids downloading it")
     if not file.url:
         raise absent(file, "it cannot be downloaded")
+    if not file.sha256:
+        raise absent(file, "it is not downloaded, because no hash of it is known to check it by")
     from fairbench.data.download import DownloadError, download
 
     try:
@@ -108,10 +114,12 @@ def locate(file: File, /) -> Path:
         raise absent(file, str(error)) from error
 
 
-def check_hash(path: Path, file: File) -> None:
-    """Refuse `path` unless it has the bytes of `file`, up to CRLF for LF."""
+def check_hash(path: Path, file: File, *, packed: bool = False) -> None:
+    """Refuse `path` unless it has (or, `packed`, holds) the bytes of `file`, up to CRLF for LF."""
+    if not file.sha256:
+        return
     try:
-        found = sha256_lf(path)
+        found = sha256_lf(path, packed=packed)
     except OSError as error:
         raise DataError(
             f"cannot read {file.name}: {error.strerror}", where=str(path), mend="make it readable"
@@ -126,19 +134,6 @@ def check_hash(path: Path, file: File) -> None:
         )
 
 
-def sha256_lf(path: Path, /) -> str:
-    """SHA-256 of the file with CRLF read as LF: copies with either are in circulation."""
-    sha = hashlib.sha256()
-    held = b""
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            block = held + block
-            held = b"\r" if block.endswith(b"\r") else b""  # its LF may open the next block
-            sha.update(block[: len(block) - len(held)].replace(b"\r\n", b"\n"))
-    sha.update(held)
-    return sha.hexdigest()
-
-
 def absent(file: File, why: str = "") -> DataError:
     """What to say where no copy of `file` is at hand: which file to put into which folder."""
     places = search_path()
@@ -146,12 +141,20 @@ def absent(file: File, why: str = "") -> DataError:
         f"{p.folder} ({p.origin}{'' if p.folder.is_dir() else ', no such folder'})" for p in places
     )
     source = f" from {_origin(file)}" if file.url else ""
+    pinned = f" (SHA-256 {file.sha256} with LF newlines)" if file.sha256 else ""
     return DataError(
         f"file {file.name} was not found" + (f", and {why}" if why else ""),
         where=f"looked in {searched}",
-        mend=f"put {file.name}{source} (SHA-256 {file.sha256} with LF newlines) "
-        f"into {places[0].folder}",
+        mend=f"put {file.name}{source}{pinned} into {places[0].folder}",
     )
+
+
+def _packaged(file: File) -> Path:
+    """Where the copy lies that ships with the package ``file.package`` names."""
+    from importlib.resources import files
+
+    package, _, name = file.package.partition(":")
+    return Path(str(files(package).joinpath(name)))
 
 
 def _origin(file: File) -> str:
@@ -183,7 +186,7 @@ def _data_dirs(path: Path) -> list[str]:
         raise StudyError(
             "data_dirs is not a list of folders",
             where=_place(path, "data_dirs"),
-            mend='write it as data_dirs = ["data", "../shared"]',
+            mend='write it as data_dirs = ["data", "../tables"]',
         )
     return folders
 

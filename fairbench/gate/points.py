@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from hashlib import sha256
+from sys import float_info
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -216,7 +217,7 @@ def _facts(
     }
     return DatasetFacts(
         digest=str(facts["digest"]),
-        ratio=run.ratios[label],
+        ratio=min(run.ratios[label], float_info.max),  # JSON knows no infinity
         splits=tuple(_digest(split) for split in rows.splits),
         tolerances=tolerances,
     )

@@ -82,7 +82,7 @@ class DatasetFacts(_Strict):
     digest
         Of the data as they were trained on.
     ratio
-        Test rows over training rows, see `fairbench.analyze.split_ratio`.
+        How much its splits share, see `fairbench.analyze.Overlap`.
     splits
         A digest of the row numbers of every split: equal digests are the same rows.
     tolerances
@@ -90,7 +90,7 @@ class DatasetFacts(_Strict):
     """
 
     digest: str
-    ratio: Annotated[float, Field(gt=0)]
+    ratio: Annotated[float, Field(ge=0)]
     splits: tuple[str, ...]
     tolerances: dict[str, dict[str, Tolerance]]
 

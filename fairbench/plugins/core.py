@@ -17,7 +17,7 @@ def fairbench_protocols() -> Iterator[ProtocolDescription]:
     yield ProtocolDescription(
         name="honest",
         summary="Repeated splits by cluster and group; selects on validation, reports on test",
-        target="fairbench.study.protocols:Honest",
+        target="fairbench.study.honest:Honest",
     )
 
 

@@ -73,13 +73,17 @@ def judgement(
         Label of the baseline, by label of the dataset.
     """
     names = axes.error, axes.disparity
-    found = renamed([_ratios(run) for run in runs])
-    ratios = dict(zip(found["dataset"], found["ratio"], strict=True))
+    found = renamed([_corrections(run) for run in runs])
+    corrections = dict(zip(found["dataset"], found["correction"], strict=True))
     views = renamed([_views(run) for run in runs])
     primary = runs[0].primary.seen_as(
         {name: (target, attribute) for name, target, attribute in views.to_numpy().tolist()}
     )
     noise = renamed([run.noise(*names) for run in runs])
+    population = None
+    if tolerance is None:  # it is about the points of the declared margin
+        population = renamed([run.population(*names) for run in runs])
+        population = population.drop_duplicates(["dataset", "target", "protected", "method"])
     groups = renamed([run.groups() for run in runs])
     debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
@@ -89,10 +93,11 @@ def judgement(
             fronts[fronts["dataset"].isin(own)],
             axes,
             baseline,
-            ratios,
+            corrections,
             primary=primary,
             tolerance=tolerance,
             groups=groups,
+            population=population,
             chance=noise.drop_duplicates(["dataset", "target", "protected"]),
             debiased=debiased.drop_duplicates(["dataset", "target", "protected", "method"]),
             on_test=list(on_test),
@@ -139,5 +144,6 @@ def _boxes(run: Run, axes: Axes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _ratios(run: Run) -> pd.DataFrame:
-    return pd.DataFrame(list(run.ratios.items()), columns=["dataset", "ratio"])
+def _corrections(run: Run) -> pd.DataFrame:
+    rows = list(run.corrections.items())
+    return pd.DataFrame(rows, columns=["dataset", "correction"])

@@ -151,6 +151,7 @@ class RunFolder:
                     arrays[f"values.{number}"],
                     arrays[f"groups.{number}"],
                     tuple(attribute["labels"]),
+                    tuple(attribute["small"]),
                 )
                 for number, attribute in enumerate(facts["protected"])
             )

@@ -13,9 +13,9 @@ from fairbench.errors import StudyError
 from fairbench.method import Method, Training, Trial
 from fairbench.protocol import Protocol, Split
 from fairbench.seeds import split_seed
+from fairbench.study.check_splits import check_groups
 from fairbench.study.grid import check_grid
 from fairbench.study.primary import primary_views
-from fairbench.study.protocols import check_groups
 from fairbench.study.study import MethodSpec, Study, training_of
 
 if TYPE_CHECKING:
@@ -180,9 +180,8 @@ def _arm(
 
 def _splits(study: Study, protocol: Protocol, dataset: Dataset) -> tuple[Split, ...]:
     count = 1 + max(split for split, _ in study.repeats)
-    splits = []
-    for number in range(count):
-        split = protocol.split(dataset, split_seed(study.entropy, number) % 2**32)
+    seeds = [split_seed(study.entropy, number) % 2**32 for number in range(count)]
+    splits = protocol.splits(dataset, seeds)
+    for number, split in enumerate(splits):
         check_groups(dataset, split, number)
-        splits.append(split)
-    return tuple(splits)
+    return splits

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def fairbench_datasets() -> Iterator[DatasetDescription]:
     """All of them, none needing its file to be listed."""
-    from fairbench_datasets import communities, student
+    from fairbench_datasets import acs_income, communities, student
 
     yield DatasetDescription(
         name="communities-crime",
@@ -33,6 +33,12 @@ def fairbench_datasets() -> Iterator[DatasetDescription]:
         summary="Final grades in mathematics at two schools in Portugal, 395 pupils",
         target="fairbench_datasets.student:StudentMathematics",
         citation=student.CITATION,
+    )
+    yield DatasetDescription(
+        name="acs-income",
+        summary="Incomes of people in states of the United States, from files of the Census Bureau",
+        target="fairbench_datasets.acs_income:ACSIncome",
+        citation=acs_income.CITATION,
     )
     yield DatasetDescription(
         name="synthetic",

@@ -90,6 +90,7 @@ class CommunitiesCrime(DatasetSource):
             sha256="d90d85bd66bad9a00fa0ed6c15ac017b5966d528e55ba2940ad028d071353f95",
             url="https://archive.ics.uci.edu/static/public/183/communities+and+crime.zip",
             member="communities.data",
+            package="fairbench_datasets:data/communities.data.xz",
         ),
     )
 

@@ -68,6 +68,7 @@ class StudentPortuguese(Student):
             sha256="a7594a11d7771c0efe1a740824e0e833da9c4cad07c39a9766a874575563fb3f",
             url=URL,
             member="student.zip!student-por.csv",
+            package="fairbench_datasets:data/student-por.csv.xz",
         ),
     )
 
@@ -88,5 +89,6 @@ class StudentMathematics(Student):
             sha256="e47f9ee225e1ee6e69b7564e6dac7123e80b8486677fe111f351964cef5dec80",
             url=URL,
             member="student.zip!student-mat.csv",
+            package="fairbench_datasets:data/student-mat.csv.xz",
         ),
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from fairbench.dataset import Card, DatasetSource, ProtectedColumn, Roles
+from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +49,16 @@ class Boston(DatasetSource):
     )
     roles = Roles(targets=("MEDV",), protected={"B": ProtectedColumn("continuous")})
 
-    def table(self, locate: Locate) -> pd.DataFrame:  # embedded: nothing to locate
+    files = (
+        File(
+            name="boston.csv",
+            sha256="fd6aae7c42ed5998b4157a6149aa35d47c60fc0664c5bcfea5f3df4f423376cc",
+            package="fairbench_paper:data/boston.csv",
+        ),
+    )
+
+    def table(self, locate: Locate) -> pd.DataFrame:
         """506 × 14, as published."""
         import pandas as pd
 
-        with files("fairbench_paper").joinpath("boston.csv").open(encoding="utf-8") as stream:
-            return pd.read_csv(stream)
+        return pd.read_csv(locate(self.files[0]))

@@ -57,6 +57,7 @@ class Parkinson(DatasetSource):
             sha256="f2c7d5025dec4e92e7feae367a5f7ccf58789a10ac6b54bdf15976c599f9dd39",
             url="https://archive.ics.uci.edu/static/public/189/parkinsons+telemonitoring.zip",
             member="parkinsons_updrs.data",
+            package="fairbench_paper:data/parkinsons_updrs.data.xz",
         ),
     )
 

@@ -79,6 +79,7 @@ def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /)
         "verdict",
         f"change in {disparity}{_unit(contents, axes.disparity, target)}",
         "95 % interval",
+        "in the population",
         "in sd over seeds",
         f"change in {error}{_unit(contents, axes.error, target)}",
         "95 % interval",
@@ -95,6 +96,7 @@ def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /)
             v.verdict,
             _signed(v.difference),
             _interval(v.low, v.high),
+            _interval(v.population_low, v.population_high),
             _signed(v.effect_size),
             _signed(v.error_difference),
             _interval(v.error_low, v.error_high),
@@ -107,7 +109,7 @@ def comparison(contents: Contents, sheet: Sheet, target: str, protected: str, /)
         )
         for v in _tuples(_own(contents.judgement.verdicts, sheet, target, protected))
     )
-    return Cells(header, rows, numbers=(2, 3, 4, 5, 6, 8, 9, 10, 11, 12))
+    return Cells(header, rows, numbers=(2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13))
 
 
 def noise_sentence(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> str:

@@ -112,7 +112,9 @@ def make_run(tmp_path):
                     dataset: {
                         "file": "toy",
                         "targets": ["y"],
-                        "protected": [{"name": "sex", "kind": kind, "labels": list(labels)}],
+                        "protected": [
+                            {"name": "sex", "kind": kind, "labels": list(labels), "small": []}
+                        ],
                         "cluster": "" if clusters is None else "person",
                         "rows": rows,
                     }

@@ -117,17 +117,6 @@ def rows_of(data, splits):
     return Rows(data.targets, data.protected, data.clusters, tuple(splits))
 
 
-def test_clusters_that_straddle_a_split():
-    people = np.repeat(np.arange(100), 2)
-    data = dataset(clusters=people)
-    torn = Split(*np.array_split(np.arange(200), [101, 151]))
-    straddled = finding(audit_rows("toy", rows_of(data, [torn])), "clusters")
-    assert straddled.level == "warning"
-    assert "up to 2 clusters" in straddled.text
-    whole = Split(*np.array_split(np.arange(200), [100, 150]))
-    assert finding(audit_rows("toy", rows_of(data, [whole])), "clusters").level == "fine"
-
-
 def test_groups_too_small_for_the_claim():
     data = dataset()
     small = Split(np.arange(150), np.arange(150, 170), np.arange(170, 200))
@@ -156,7 +145,9 @@ def test_audits_of_a_run(make_run, metrics):
     manifest["audits"] = json.loads(json.dumps([asdict(f) for f in stored]))
     folder.write_manifest(manifest)
     found = Run(folder.path).audits()
-    assert {"duplicates", "predictable", "leakage", "groups", "trials"} == set(found["check"])
+    assert {"duplicates", "predictable", "leakage", "splits", "groups", "trials"} == set(
+        found["check"]
+    )
     lost = found.query("check == 'trials'")
     assert lost["text"].tolist() == ["tuned: 2 diverged of 9 trials"]
     assert lost["level"].tolist() == ["warning"]

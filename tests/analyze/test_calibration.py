@@ -11,7 +11,14 @@ import pytest
 from scipy import stats
 
 from fairbench.analyze import Run, corrected_interval, judge
-from fairbench.analyze.simulation import AXES, RATIO, Truth, judge_each, simulate, simulate_fronts
+from fairbench.analyze.simulation import (
+    AXES,
+    CORRECTION,
+    Truth,
+    judge_each,
+    simulate,
+    simulate_fronts,
+)
 
 
 def studies(truth, count):
@@ -48,7 +55,7 @@ def test_judged_together_as_one_by_one():
     together = judge_each(fronts, groups).set_index("dataset")
     for name, part in fronts.groupby("dataset"):
         own = groups[groups["dataset"] == name]
-        alone = judge(part, AXES, "baseline", {name: RATIO}, groups=own)
+        alone = judge(part, AXES, "baseline", {name: CORRECTION}, groups=own)
         for column in ("verdict", "accuracy", "high", "gain_p", "detectable"):
             assert alone[column].item() == together.loc[name, column]
 

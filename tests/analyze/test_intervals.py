@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fairbench.analyze import bca_interval, corrected_interval, smallest_detectable, split_ratio
-from fairbench.protocol import Split
+from fairbench.analyze import bca_interval, corrected_interval, smallest_detectable
 
 VALUES = np.array([0.3, -0.1, 0.4, 0.2, 0.05])
 
@@ -90,10 +89,3 @@ def test_bca_at_the_edge():
     assert np.isnan(bca_interval(np.array([1.0, 2.0])).low)
     same = bca_interval(np.ones(5))
     assert (same.low, same.high) == (1.0, 1.0)
-
-
-def test_split_ratio_counts_clusters():
-    split = Split(np.arange(6), np.array([6]), np.array([7, 8, 9]))
-    assert split_ratio([split], None) == 0.5
-    clusters = np.array([0, 0, 1, 1, 2, 3, 4, 5, 5, 5])
-    assert split_ratio([split], clusters) == 0.25

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairbench.analyze import Axes, Run, compare, judge, matched_points, paired
+from fairbench.analyze import Axes, Correction, Run, compare, judge, matched_points, paired
 
 AXES = Axes("err", "gap")
 SHARED = {"dataset": "d", "target": "y", "protected": "a"}
@@ -65,7 +65,7 @@ def test_differences_are_paired_by_split(fronts):
     found = paired(matched_points(fronts, AXES, "base")).set_index("split")
     assert found["disparity_difference"].tolist() == pytest.approx([0.3 - 0.6, 0.35 - 0.4])
     assert found["error_difference"].tolist() == pytest.approx([1.2 - 1.1, 2.3 - 2.1])
-    compared = compare(found.reset_index(), {"d": 1 / 3}).iloc[0]
+    compared = compare(found.reset_index(), {"d": Correction(1 / 3)}).iloc[0]
     assert compared["difference"] == pytest.approx(-0.175)
     assert (compared["splits"], compared["within"], compared["fairer_on"]) == (2, 1, 2)
 
@@ -76,7 +76,9 @@ def test_seeds_of_a_split_are_one_observation():
         for seed in range(3):
             rows.append(point("base", split, np.nan, (1, 1), (1, 1.0), seed))
             rows.append(point("m", split, np.nan, (1, 1), (1, 0.8 + 0.1 * seed), seed))
-    compared = compare(paired(matched_points(pd.DataFrame(rows), AXES, "base")), {"d": 0.3})
+    compared = compare(
+        paired(matched_points(pd.DataFrame(rows), AXES, "base")), {"d": Correction(0.3)}
+    )
     assert compared["splits"].item() == 4
     assert compared["difference"].item() == pytest.approx(-0.1)
 
@@ -86,15 +88,15 @@ def test_a_metric_best_when_high_is_turned_around(fronts):
         disparity=-fronts["disparity"], selection_disparity=-fronts["selection_disparity"]
     )
     high = Axes("err", "closeness", "low", "high")
-    one = judge(fronts, AXES, "base", {"d": 0.3})
-    other = judge(turned, high, "base", {"d": 0.3})
+    one = judge(fronts, AXES, "base", {"d": Correction(0.3)})
+    other = judge(turned, high, "base", {"d": Correction(0.3)})
     pd.testing.assert_frame_equal(
         one.drop(columns="sentence"), other.drop(columns="sentence"), check_exact=False
     )
 
 
 def test_nothing_to_compare_with(fronts):
-    assert judge(fronts, AXES, "", {"d": 0.3}).empty
+    assert judge(fronts, AXES, "", {"d": Correction(0.3)}).empty
     assert judge(fronts.iloc[:0], AXES, "base", {}).empty
 
 

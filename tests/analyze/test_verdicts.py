@@ -6,6 +6,7 @@ from fairbench.analyze import (
     ACCURACY,
     RULES,
     Axes,
+    Correction,
     Primary,
     Run,
     compare,
@@ -31,6 +32,7 @@ def row(**changes):
         "protected": "a",
         "method": "m",
         "splits": 10,
+        "distinct": 10,
         "within": 9,
         "tried": 1,
         "base_disparity": 0.5,
@@ -46,6 +48,7 @@ def row(**changes):
         "p_same": 0.01,
         "deviation": 0.12,
         "correction": 1 / 3,
+        "df": 9.0,
         "base_error": 2.0,
         "error_difference": 0.02,
         "error_low": -0.01,
@@ -68,7 +71,7 @@ def verdict(*rows, axes=AXES, **more):
 
 
 CASES = {
-    "no verdict": row(splits=2, within=2),
+    "no verdict": row(splits=2, distinct=2),
     "nothing to repair": row(chance_p=0.2),
     "not at this error": row(margin_p=0.06),
     "fairer": row(chance_p=0.01),
@@ -90,7 +93,7 @@ def test_each_rule_in_words_and_in_truth():
 def test_the_first_rule_that_holds_decides():
     """Each case, spoilt by the condition of every earlier one, becomes that earlier one."""
     spoils = [
-        ("no verdict", {"splits": 2}),
+        ("no verdict", {"splits": 9, "distinct": 2}),
         ("nothing to repair", {"chance_p": 0.2}),
         ("not at this error", {"margin_p": 0.06}),
     ]
@@ -178,7 +181,7 @@ def test_accuracy_has_a_verdict_of_its_own():
         "as accurate as": row(equal_error_p=0.01),
         "less accurate": row(error_p=0.01),
         "accuracy not distinguishable": row(),
-        "": row(splits=1),
+        "": row(distinct=1),
     }
     assert set(cases) == {rule.verdict for rule in ACCURACY}
     for expected, facts in cases.items():
@@ -347,7 +350,7 @@ def test_every_metric_judges_as_each_does_alone(make_run, metrics):
     for name in ("gap", "bias-gap", "closeness"):
         axes = run.axes(disparity=name)
         points = measured(chosen, run.fronts(disparity=name), axes, run.baseline)
-        alone = compare(paired(points), run.ratios)
+        alone = compare(paired(points), run.corrections)
         own = together[together["metric"] == name].reset_index(drop=True)
         pd.testing.assert_frame_equal(own[list(alone)], alone, rtol=1e-12)
     assert set(together["metric"]) == {"gap", "bias-gap", "closeness"}
@@ -361,10 +364,20 @@ def test_without_baseline_there_is_no_verdict(make_run, metrics):
     assert run.all_verdicts().empty
 
 
+def test_one_split_many_times_is_no_evidence(make_run, metrics):
+    """Twelve seeds of clusters that allow one test set: p would be zero."""
+    run = Run(make_run(splits=6).path)
+    one = run.overlaps["toy"].of(np.zeros(6, dtype=int))
+    same = Correction(one.ratio, one.df, one.distinct)
+    found = judge(run.fronts(), run.axes(), "base", {"toy": same})
+    assert found["verdict"].tolist() == ["no verdict"]
+    assert found[["low", "p", "margin_p", "detectable"]].isna().all(axis=None)
+
+
 def test_judge_of_merged_runs_is_that_of_each(make_run, metrics):
     runs = [Run(make_run("a", dataset="a").path), Run(make_run("b", dataset="b", seed=3).path)]
     fronts = pd.concat([run.fronts() for run in runs])
-    both = judge(fronts, runs[0].axes(), "base", {"a": 1 / 3, "b": 1 / 3})
+    both = judge(fronts, runs[0].axes(), "base", {"a": Correction(1 / 3), "b": Correction(1 / 3)})
     assert both["difference"].tolist() == pytest.approx(
         [run.verdicts()["difference"].item() for run in runs]
     )

@@ -7,13 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from fairbench.cli import main
-from fairbench.data.locate import find
-from fairbench.plugins import load
 
 
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
-    """No file of any dataset at hand, and no way to fetch one."""
+    """No file of any dataset at hand but those in the package, and no way to fetch one."""
     monkeypatch.setenv("FAIRBENCH_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("FAIRBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FAIRBENCH_OFFLINE", "1")
@@ -30,15 +28,17 @@ def states(result):
     return {state["dataset"]: state for state in json.loads(result.stdout)}
 
 
-def test_list_says_what_is_available_and_fetches_nothing(nowhere):
+def test_list_says_what_is_available_and_fetches_nothing(nowhere, wages):
     (nowhere / "data" / "parkinsons_updrs.data").write_text("altered")
     result = fairbench("list", "--json")
     assert result.exit_code == 0, result.output
     found = states(result)
-    assert found["boston"]["status"] == "built in"
-    assert found["parkinson"]["status"] == "altered"
-    assert found["student-por"]["status"] == "absent"
-    assert "student-por.csv" in found["student-por"]["problem"]
+    assert found["synthetic"]["status"] == "built in"
+    assert found["parkinson"]["status"] == "altered"  # the user's own folders come first
+    assert found["wages"]["status"] == "absent"
+    assert "wages.csv" in found["wages"]["problem"]
+    for name in ("boston", "communities-crime", "student-por", "student-mat"):
+        assert (found[name]["status"], found[name]["origin"]) == ("available", "in the package")
     assert not (nowhere / "cache").exists()
 
 
@@ -47,16 +47,17 @@ def test_list_as_text_has_the_warning_of_boston(nowhere):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     row = next(i for i, line in enumerate(lines) if line.startswith("boston "))
-    assert "built in" in lines[row]
+    assert "in the package" in lines[row]
     assert lines[row + 1].strip().startswith("Warning: This dataset is widely withdrawn.")
 
 
-def test_fetch_offline_fails_and_says_what_to_put_where(nowhere):
-    result = fairbench("fetch", "boston", "student-mat", "--json")
+def test_fetch_offline_fails_and_says_what_to_put_where(nowhere, wages):
+    result = fairbench("fetch", "synthetic", "boston", "wages", "--json")
     assert result.exit_code == 2
     found = states(result)
-    assert found["boston"]["status"] == "built in"
-    assert found["student-mat"]["status"] == "absent"
+    assert found["synthetic"]["status"] == "built in"
+    assert found["boston"]["status"] == "available"
+    assert found["wages"]["status"] == "absent"
     assert "FAIRBENCH_OFFLINE" in result.stderr
     assert str(nowhere / "data") in result.stderr
     assert "Traceback" not in result.output
@@ -69,9 +70,9 @@ def test_fetch_needs_a_name_and_knows_it(nowhere):
     assert "did you mean 'parkinson'?" in result.stderr
 
 
-def test_verify(nowhere):
+def test_verify(nowhere, wages):
     assert fairbench("verify").exit_code == 0  # nothing at hand is wrong
-    assert fairbench("verify", "parkinson").exit_code == 2  # but this one is not there
+    assert fairbench("verify", "wages").exit_code == 2  # but this one is not there
     assert fairbench("verify", "boston").exit_code == 0
     (nowhere / "data" / "parkinsons_updrs.data").write_text("altered")
     for arguments in (["verify"], ["verify", "boston", "parkinson"]):
@@ -81,18 +82,14 @@ def test_verify(nowhere):
         assert str(nowhere / "data" / "parkinsons_updrs.data") in result.stderr
 
 
-def test_a_file_at_hand(nowhere, monkeypatch, request):
-    monkeypatch.delenv("FAIRBENCH_DATA_DIR")
-    monkeypatch.chdir(request.config.rootpath)
-    at_hand = find(load().find("dataset", "parkinson").load().files[0])
-    if at_hand is None:
-        pytest.skip("the file of parkinson is not on the search path")
-    assert fairbench("path", "parkinson").stdout == f"{at_hand.path}\n"
+def test_a_copy_in_the_package_is_at_hand(nowhere):
+    (path,) = fairbench("path", "parkinson").stdout.splitlines()
+    assert path.endswith("parkinsons_updrs.data.xz")
     for verb in ("verify", "fetch"):
         result = fairbench(verb, "parkinson", "--json")
         assert result.exit_code == 0, result.output
         assert states(result)["parkinson"]["status"] == "available"
-        assert states(result)["parkinson"]["path"] == str(at_hand.path)
+        assert states(result)["parkinson"]["path"] == path
 
 
 def test_path_lists_folders_in_order(nowhere):
@@ -109,9 +106,9 @@ def test_path_lists_folders_in_order(nowhere):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("boston", "reads no file"), ("parkinson", "was not found"), ("park", "unknown dataset")],
+    [("synthetic", "reads no file"), ("wages", "was not found"), ("park", "unknown dataset")],
 )
-def test_path_of_a_dataset_without_a_file(nowhere, name, message):
+def test_path_of_a_dataset_without_a_file(nowhere, wages, name, message):
     result = fairbench("path", name)
     assert result.exit_code == 2
     assert message in result.stderr

@@ -81,7 +81,7 @@ def refused(*arguments: str) -> str:
         ),
         (
             [*BASE, "--set", "mean.x=1"],
-            "no method 'mean' is named in this study where: --set mean.x",
+            "no method or dataset 'mean' is named in this study where: --set mean.x",
         ),
         ([*BASE, "--name", "a b"], "where: --name"),
         (
@@ -214,14 +214,14 @@ def test_a_file_whose_methods_flags_cannot_edit(folder):
     assert "methods = 'ridge' is no list of names or tables where: --config" in said
 
 
-def test_a_dataset_that_is_not_there_says_which_file_to_put_where(monkeypatch):
+def test_a_dataset_that_is_not_there_says_which_file_to_put_where(monkeypatch, wages):
     def offline(*_args, **_kwargs):
         raise OSError("no network")
 
     monkeypatch.setattr("socket.socket.connect", offline)
     monkeypatch.setattr("socket.getaddrinfo", offline)
-    said = refused("-m", "ridge", "-d", "parkinson")
-    assert "parkinsons_updrs.data" in said
+    said = refused("-m", "ridge", "-d", "wages")
+    assert "wages.csv" in said
 
 
 def test_a_folder_that_cannot_be_written(folder):
@@ -335,3 +335,25 @@ def test_a_wrong_flag_is_named_and_not_the_file(flags, where, folder):
     with pytest.raises(StudyError) as caught:
         study_of(folder, **flags)
     assert caught.value.where == where
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+def test_an_option_of_a_dataset(folder, from_file):
+    (folder / "study.toml").write_text('datasets = ["synthetic"]\nmethods = ["mean"]\n')
+    named = ("--config", "study.toml") if from_file else ("-m", "mean", "-d", "synthetic")
+    said = refused(*named, "--set", "synthetic.row=1")
+    assert "dataset 'synthetic' has no option 'row'" in said
+    flags = ("--no-baseline", "--seeds", "1", "--set", "synthetic.rows=321")
+    result = CliRunner().invoke(main, ["run", *named, *flags])
+    assert result.exit_code == 0, result.output
+    (manifest,) = [json.loads(path.read_text()) for path in Path().glob("runs/*/manifest.json")]
+    assert manifest["datasets"]["synthetic"]["rows"] == 321
+
+
+def test_a_table_has_no_options(folder):
+    Path("my.csv").write_text("y,g,x\n")
+    said = refused("-m", "mean", "-d", "my.csv", "--set", "my.csv.rows=3")
+    assert "no method or dataset 'my'" in said
+    text = 'methods = ["mean"]\n[[datasets]]\nname = "my.csv"\noptions.rows = 3\n'
+    Path("study.toml").write_text(text)
+    assert "a table has no option 'rows'" in refused("--config", "study.toml")

@@ -1,6 +1,8 @@
 import hashlib
 import http.server
 import io
+import lzma
+import sys
 import threading
 import zipfile
 from dataclasses import replace
@@ -11,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairbench.cache import cache_dir
+from fairbench.data import digest
 from fairbench.data import download as download_module
-from fairbench.data import locate as locate_module
-from fairbench.data.locate import find, locate, search_path, sha256_lf
+from fairbench.data.digest import sha256_lf
+from fairbench.data.locate import find, locate, search_path
 from fairbench.dataset import File
 from fairbench.errors import DataError, StudyError
 
@@ -77,6 +80,49 @@ def test_earlier_places_win(places):
         assert locate(FILE) == places / name / FILE.name
 
 
+@pytest.fixture
+def shipped(places, monkeypatch):
+    """A package that carries `FILE`, compressed, and a function that writes what it carries."""
+    package = places / "site" / "acme_tables"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(package.parent)
+
+    def ship(content):
+        (package / "table.csv.xz").write_bytes(content)
+        return package / "table.csv.xz"
+
+    yield ship
+    sys.modules.pop("acme_tables", None)
+
+
+PACKAGED = replace(FILE, package="acme_tables:table.csv.xz")
+
+
+def test_a_packaged_copy_comes_after_the_users_folders_and_before_the_cache(places, shipped):
+    path = shipped(lzma.compress(CONTENT))
+    (places / "cache" / FILE.name).write_bytes(b"altered, and never looked at")
+    found = find(PACKAGED)
+    assert (found.path, found.origin) == (path, "in the package")
+    (places / "configured" / FILE.name).write_bytes(CONTENT)
+    assert find(PACKAGED).path == places / "configured" / FILE.name
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lzma.compress(CONTENT + b"5,6\n"), "is not the file this dataset is made of"),
+        (lzma.compress(CONTENT)[:-9], "no whole xz archive"),
+        (CONTENT, "no whole xz archive"),
+    ],
+)
+def test_a_packaged_copy_is_checked_by_its_hash(shipped, content, said):
+    path = shipped(content)
+    with pytest.raises(DataError, match=said) as caught:
+        locate(PACKAGED)
+    assert caught.value.where == str(path)
+
+
 def test_the_nearest_configuration_alone_counts(places):
     (places / "work" / "fairbench.toml").write_text("data_dirs = ['.']")
     assert [place.folder for place in search_path()][2:] == [places / "work", places / "cache"]
@@ -100,7 +146,7 @@ def test_hash_normalises_across_blocks(tmp_path_factory, pieces, block):
     data = b"".join(pieces)
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locate_module, "BLOCK", block)
+        patch.setattr(digest, "BLOCK", block)
         found = sha256_lf(path)
     assert found == hashlib.sha256(data.replace(b"\r\n", b"\n")).hexdigest()
 

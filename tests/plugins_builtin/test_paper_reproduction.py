@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fairbench.data.locate import find
 from fairbench.errors import RunFolderError
 from fairbench.plugins import load as registry
 from fairbench_paper.reproduction import (
@@ -255,9 +254,6 @@ def test_percentages_from_the_papers_own_tables():
 
 @pytest.mark.slow
 def test_the_quick_run_falls_in_the_stated_ranges(tmp_path):
-    files = registry().find("dataset", "parkinson").load().files
-    if any(find(file) is None for file in files):
-        pytest.skip("the file of parkinson is not on the search path")
     results = reproduce(["parkinson", "boston"], QUICK, tmp_path)
     assert results.failed == 0
     assert outside(results) == []

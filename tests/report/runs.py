@@ -190,7 +190,8 @@ def _dataset_facts(file: str, label: str, data: Rows, number: int) -> dict:
         "features": [f"feature {k}" for k in range(16)],
         "targets": ["motor_UPDRS", "total_UPDRS"][: data.targets.shape[1]],
         "protected": [
-            {"name": p.name, "kind": p.kind, "labels": list(p.labels)} for p in data.protected
+            {"name": p.name, "kind": p.kind, "labels": list(p.labels), "small": []}
+            for p in data.protected
         ],
         "cluster": "subject#" if number == 0 else "",
     }

@@ -127,7 +127,10 @@ def test_rows_are_what_was_written(folder):
     attribute = Protected("sex", "binary", codes.astype(float), codes, ("f", "m"))
     rows = Rows(np.arange(4.0)[:, None], (attribute,), np.array([5, 5, 6, 6]), (split, split))
     folder.write_rows("0-d", rows)
-    facts = {"file": "0-d", "protected": [{"name": "sex", "kind": "binary", "labels": ["f", "m"]}]}
+    facts = {
+        "file": "0-d",
+        "protected": [{"name": "sex", "kind": "binary", "labels": ["f", "m"], "small": []}],
+    }
     folder.write_manifest({"datasets": {"d": facts}})
     found = folder.rows("d")
     np.testing.assert_array_equal(found.targets, rows.targets)
