@@ -25,7 +25,7 @@ from fairbench.execute import (
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import RunFolder, writing
-from fairbench.study import Arm, Chunk, Plan, Study, plan
+from fairbench.study import Arm, Chunk, Plan, Study, plan, primary_views
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -40,6 +40,9 @@ class Progress(Protocol):
     def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None:
         """Before training: how many of all trials are on disk already."""
 
+    def noted(self, note: str, /) -> None:
+        """Before training: what the user should know of this study."""
+
     def finished(self, outcome: Outcome, /) -> None:
         """After a chunk was trained, or failed."""
 
@@ -51,6 +54,8 @@ class Quiet:
     """Says nothing."""
 
     def started(self, plan: Plan, folder: Path, done: int, total: int, /) -> None: ...
+
+    def noted(self, note: str, /) -> None: ...
 
     def finished(self, outcome: Outcome, /) -> None: ...
 
@@ -134,19 +139,44 @@ def run(
             "executor": type(executor).__name__.lower(),
         }
         session.prepare(resolved)
+        progress = progress or Quiet()
+        if waiting:
+            session.note(foreseen := _foreseen(resolved))
+            for note in foreseen:
+                progress.noted(note)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
         outcomes = _outcomes(
             executor, shared, [_job(resolved, kernels, c) for c in waiting], limits
         )
         try:
-            _train(resolved, session, outcomes, progress or Quiet(), registry)
+            _train(resolved, session, outcomes, progress, registry)
             with writing(folder.path):
                 result = _analysed(folder)
         except KeyboardInterrupt:
             raise Interrupted(folder.path, session.trials_done, session.trials) from None
         registry.observers.run_finished(str(folder.path))
         return result
+
+
+def _foreseen(resolved: Plan) -> list[str]:
+    """What this study could not find, told before anything is trained."""
+    from fairbench.analyze import hopeless
+
+    study = resolved.study
+    compared = [key for key in resolved.arms if study.baseline is not None]
+    if resolved.protocol.selection == "test" or len(compared) <= len(resolved.datasets):
+        return []
+    names = {component.name: component for component in resolved.metrics}
+    seeds = len({seed for _, seed in study.repeats}) if study.splits else 1
+    return hopeless(
+        resolved.datasets,
+        resolved.splits,
+        primary_views(study.primary, resolved.datasets),
+        names[study.disparity],
+        seeds,
+        len(compared) - len(resolved.datasets),
+    )
 
 
 def _train(

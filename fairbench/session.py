@@ -108,6 +108,12 @@ class Session:
                 rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
 
+    def note(self, notes: Sequence[str], /) -> None:
+        """Add remarks on this run to its manifest, each once."""
+        known = self.description["notes"]
+        self.description["notes"] = [*known, *(note for note in notes if note not in known)]
+        self.write()
+
     def audit(self, resolved: Plan) -> None:
         """Look for what only the features can tell, once per run; goes into the manifest."""
         from fairbench.analyze import audit_dataset

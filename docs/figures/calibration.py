@@ -1,85 +1,152 @@
-"""Reproduces the numbers and the figure of docs/statistics.md.
+"""Reproduces the tables and the figure of docs/statistics.md, in two steps.
 
-``python docs/figures/calibration.py`` takes some minutes on one core, writes power.svg beside
-this file and prints the tables in Markdown; a number after it sets the studies per design.
+``python docs/figures/calibration.py simulate`` draws studies with a known truth and writes counts
+to docs/statistics-results.json (some minutes on one core; a number after it sets the studies per
+design); ``… trained FILE`` adds the counts of what tests/statistics/referee.py found on real
+trainings. ``python docs/figures/calibration.py`` writes the tables of that file into the page.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
-from fairbench.analyze import corrected_interval
-from fairbench.analyze.simulation import Truth, judge_each, simulate_fronts
+from fairbench.analyze import corrected_interval, in_words, population_interval, smallest_detectable
+from fairbench.analyze.planning import rotation
+from fairbench.analyze.simulation import Truth, judge_each, simulate
 
-STUDIES = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "statistics-results.json"
+PAGE = HERE.parent / "statistics.md"
 EFFECTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+FAIRER = ("fairer", "fairer by levelling down")
+
+LUCK = Truth(rows=400, row_sd=0.0, trial_sd=0.3, smooth=0.95)
+ROWS = Truth(rows=400, row_sd=0.0, trial_sd=0.1, value_sd=0.5, smooth=0.9)
+NULLS = {
+    "copy": [(5, 2, 1), (10, 1, 1), (20, 1, 1), (10, 3, 1)],
+    "luck smooth in the grid": [
+        (5, 1, 50), (10, 1, 4), (10, 1, 50), (20, 1, 50), (5, 2, 4), (5, 2, 50), (10, 3, 25),
+        (20, 3, 50), (10, 10, 50),
+    ],
+    "noise of rows and values": [(5, 1, 50), (10, 1, 50), (20, 1, 50), (5, 2, 50), (10, 2, 50)],
+}  # fmt: skip
 
 
-def studies(truth: Truth, count: int = STUDIES) -> pd.DataFrame:
-    """Judge `count` simulated studies."""
-    return judge_each(simulate_fronts(truth, count))
+def judged(truth: Truth, studies: int) -> pd.DataFrame:
+    return judge_each(*simulate(truth, studies, seed=11))
 
 
-def rate(found: int, count: int) -> str:
-    """A rate with its exact binomial interval."""
-    low, high = stats.binomtest(found, count).proportion_ci(0.95, method="exact")
-    return f"{found / count:.1%} ({low:.1%} to {high:.1%})"
-
-
-def coverage(values: NDArray[np.float64], truth: float, ratio: float) -> int:
-    """How many rows (studies, J) have an interval that holds the truth."""
-    found = [corrected_interval(row, ratio) for row in values]
-    return sum(interval.low <= truth <= interval.high for interval in found)
-
-
-def false_verdicts() -> None:
-    print("\n| design | fairer | worse | interval covers zero |\n|---|---|---|---|")
-    designs = {
-        "5 splits": Truth(splits=5, trial_sd=0.3),
-        "10 splits": Truth(splits=10, trial_sd=0.3),
-        "5 splits × 3 seeds": Truth(splits=5, seeds=3, trial_sd=0.3),
-        "5 splits, no noise of training": Truth(splits=5),
-        "10 splits, 50 values": Truth(splits=10, values=50, trial_sd=0.3),
-        "10 splits, 50 values, all noise of training": Truth(
-            splits=10, values=50, row_sd=0.0, trial_sd=0.3
-        ),
+def counts(rows: pd.DataFrame) -> dict[str, Any]:
+    """What was said of studies in which nothing is to be found."""
+    return {
+        "studies": len(rows),
+        "fairer": int(rows["verdict"].isin(FAIRER).sum()),
+        "less_fair": int((rows["verdict"] == "less fair").sum()),
+        "covers": int(((rows["low"] <= 0) & (rows["high"] >= 0)).sum()),
+        "shift": float(rows["difference"].mean() / rows["base_disparity"].mean()),
     }
-    for name, truth in designs.items():
-        rows = studies(truth)
-        fairer, worse = ((rows["verdict"] == word).sum() for word in ("fairer", "worse"))
-        covered = ((rows["low"] <= 0) & (rows["high"] >= 0)).sum()
-        cells = [rate(int(n), len(rows)) for n in (fairer, worse, covered)]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def normal_coverage() -> None:
-    print("\n| splits | coverage | without the correction |\n|---|---|---|")
-    rho = 0.25  # n_test / (n_test + n_train) of a 60/20/20 split
-    for splits in (3, 5, 10, 30):
-        rng = np.random.default_rng(splits)
-        shared = rng.normal(size=(4000, 1)) * np.sqrt(rho)
-        values = 1.0 + shared + rng.normal(size=(4000, splits)) * np.sqrt(1 - rho)
-        cells = [rate(coverage(values, 1.0, ratio), 4000) for ratio in (1 / 3, 0.0)]
-        print(f"| {splits} | {' | '.join(cells)} |", flush=True)
+def nulls(studies: int) -> Iterator[dict[str, Any]]:
+    bases = {"copy": replace(LUCK, row_sd=0.5), "luck smooth in the grid": LUCK}
+    for kind, several in NULLS.items():
+        for splits, seeds, values in several:
+            truth = replace(bases.get(kind, ROWS), splits=splits, seeds=seeds, values=values)
+            yield {
+                "kind": kind, "splits": splits, "seeds": seeds, "values": values,
+                **counts(judged(truth, studies)),
+            }  # fmt: skip
 
 
-def least_squares(rows: int, splits: int, method: str, rng: np.random.Generator) -> list[float]:
-    """Differences in disparity by split between two models truly fitted to training rows."""
+def margins(studies: int) -> Iterator[dict[str, Any]]:
+    """Methods that are fairer, and less accurate by more than the margin, or only just."""
+    truth = Truth(splits=10, seeds=2, rows=1000, row_sd=0.1, trial_sd=0.05, effect=0.6)
+    for excess in (0.2, 0.25, 0.28, 0.3, 0.33):
+        rows = judged(replace(truth, error_excess=excess), studies)
+        yield {
+            "excess": float((rows["error_difference"] / rows["base_error"]).mean()),
+            "studies": len(rows),
+            "fairer": int(rows["verdict"].isin(FAIRER).sum()),
+        }
+
+
+def levelling(studies: int) -> Iterator[dict[str, Any]]:
+    truth = Truth(splits=10, seeds=2, rows=1000, row_sd=0.1, trial_sd=0.05)
+    for spoiled in (0.25, 0.35, 0.45):
+        rows = judged(replace(truth, spoiled=spoiled), studies)
+        yield {
+            "spoiled": spoiled,
+            "studies": len(rows),
+            "lower": int(((rows["p"] <= 0.05) & (rows["difference"] < 0)).sum()),
+            "fairer": int((rows["verdict"] == "fairer").sum()),
+            "levelling": int((rows["verdict"] == "fairer by levelling down").sum()),
+        }
+
+
+def power(studies: int) -> Iterator[dict[str, Any]]:
+    truth = Truth(rows=1000, trial_sd=0.1)
+    for splits, seeds, values in ((5, 1, 1), (5, 2, 1), (5, 2, 20), (10, 1, 1), (10, 2, 1)):
+        own = replace(truth, splits=splits, seeds=seeds, values=values)
+        found = [
+            int(judged(replace(own, effect=e), studies)["verdict"].isin(FAIRER).sum())
+            for e in EFFECTS
+        ]
+        yield {
+            "splits": splits, "seeds": seeds, "values": values, "studies": studies, "found": found
+        }  # fmt: skip
+
+
+def promised(studies: int) -> Iterator[dict[str, Any]]:
+    """How often a difference as large as the one that a study prints is found by the next."""
+    for splits in (5, 10, 20):
+        shared = rotation(splits, 5)
+        rho = shared.ratio / (1 + shared.ratio)
+        for comparisons in (1, 5, 10):
+            rng = np.random.default_rng([splits, comparisons])
+            found = 0
+            for _ in range(studies * 4):
+                size = 0.0
+                for study in range(2):
+                    common = rng.normal() * np.sqrt(rho)
+                    own = size + common + rng.normal(size=splits) * np.sqrt(1 - rho)
+                    if study == 0:
+                        size = smallest_detectable(
+                            float(own.std(ddof=1)), splits, shared.ratio, df=shared.df,
+                            comparisons=comparisons, estimated=True,
+                        )  # fmt: skip
+                p = corrected_interval(own, shared.ratio, df=shared.df).p
+                found += p <= 0.05 / comparisons
+            yield {
+                "splits": splits, "comparisons": comparisons, "studies": studies * 4,
+                "found": int(found),
+            }  # fmt: skip
+
+
+def least_squares(
+    rows: int, splits: int, method: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Differences between two models fitted to training rows (J,), and with rows drawn anew."""
     x = rng.normal(size=(rows, 5))
     group = np.arange(rows) % 3 == 0
     other = rng.random(rows) < 0.4
     y = x.sum(axis=1) + (x @ np.linspace(-0.6, 0.6, 5)) * group
     y += rng.normal(size=rows) * (1 + 0.5 * group)
-    differences = []
-    for _ in range(splits):
-        order = rng.permutation(rows)
+    times = np.vstack([np.ones(rows), rng.multinomial(rows, np.full(rows, 1 / rows), size=100)])
+    drawn = []
+    for split in range(splits):
+        if split % 5 == 0:
+            dealt = rng.permutation(rows)
+        order = np.roll(dealt, split % 5 * rows // 5)
         train, test = order[: int(0.6 * rows)], order[int(0.8 * rows) :]
         gaps = []
         for changed in (False, True):
@@ -93,62 +160,206 @@ def least_squares(rows: int, splits: int, method: str, rng: np.random.Generator)
             beta = np.linalg.solve(gram, (x[train] * weight[:, None]).T @ y[train])
             if changed and method == "noise of training":
                 beta = beta + rng.normal(size=5) * 0.2
-            square = (y[test] - x[test] @ beta) ** 2
-            inside = group[test]
-            gaps.append(abs(np.sqrt(square[inside].mean()) - np.sqrt(square[~inside].mean())))
-        differences.append(float(gaps[1] - gaps[0]))
-    return differences
-
-
-def trained_coverage() -> None:
-    print("\n| second model | rows | splits | correlation | coverage | uncorrected |")
-    print("|---|---|---|---|---|---|")
-    methods = ("noise of training", "ridge", "weights of the group", "weights without meaning")
-    for method in methods:
-        for rows, splits in ((300, 5), (300, 10), (1000, 10)):
-            found = np.array(
-                [
-                    least_squares(rows, splits, method, np.random.default_rng([7, number]))
-                    for number in range(STUDIES)
-                ]
+            square = (y[test] - x[test] @ beta) ** 2 * times[:, test]
+            inside, outside = (
+                np.sqrt(square[:, who].sum(axis=1) / times[:, test[who]].sum(axis=1))
+                for who in (group[test], ~group[test])
             )
-            truth = float(found.mean())
-            centred = found - truth
-            pairs = np.einsum("si,sj->ij", centred, centred) / len(found)
-            rho = (pairs.sum() - np.trace(pairs)) / (splits - 1) / np.trace(pairs)
-            cells = [f"{coverage(found, truth, r) / len(found):.1%}" for r in (1 / 3, 0.0)]
-            print(f"| {method} | {rows} | {splits} | {rho:.2f} | {' | '.join(cells)} |", flush=True)
+            gaps.append(np.abs(inside - outside))
+        drawn.append(gaps[1] - gaps[0])
+    both = np.stack(drawn, axis=1)
+    return both[0], both[1:]
 
 
-def power() -> dict[str, list[float]]:
-    designs = {
-        "5 splits": Truth(splits=5, rows=1000, trial_sd=0.1),
-        "10 splits": Truth(splits=10, rows=1000, trial_sd=0.1),
-        "10 splits, 20 values": Truth(splits=10, rows=1000, trial_sd=0.1, values=20),
-        "20 splits": Truth(splits=20, rows=1000, trial_sd=0.1),
-    }
-    curves: dict[str, list[float]] = {}
-    print(f"\n| design | {' | '.join(f'{effect:.0%}' for effect in EFFECTS)} |")
-    print("|---|" + "---|" * len(EFFECTS))
-    for name, truth in designs.items():
-        curves[name] = []
-        for effect in EFFECTS:
-            rows = studies(replace(truth, effect=effect))
-            curves[name].append(float((rows["verdict"] == "fairer").mean()))
-        print(f"| {name} | {' | '.join(f'{p:.1%}' for p in curves[name])} |", flush=True)
-    return curves
+def beyond(studies: int) -> Iterator[dict[str, Any]]:
+    """Coverage of the population's difference by both intervals, for fitted models."""
+    for method in ("noise of training", "ridge", "weights of the group", "weights without meaning"):
+        for rows, splits in ((300, 5), (1000, 5), (1000, 10), (5000, 10)):
+            shared = rotation(splits, 5)
+            number = studies if rows < 5000 else studies // 2
+            found = [
+                least_squares(rows, splits, method, np.random.default_rng([7, rows, k]))
+                for k in range(number)
+            ]
+            truth = float(np.mean([own.mean() for own, _ in found]))
+            # Training sets of folds that take turns share about half of their rows.
+            intervals = {
+                "dataset": [corrected_interval(d, shared.ratio, df=shared.df) for d, _ in found],
+                "population": [population_interval(d, b, 0.55, float("nan")) for d, b in found],
+            }
+            yield {
+                "method": method, "rows": rows, "splits": splits, "studies": number,
+                **{n: sum(i.low <= truth <= i.high for i in own) for n, own in intervals.items()},
+            }  # fmt: skip
 
 
-def figure(curves: dict[str, list[float]]) -> str:
+def trained(lines: Iterable[str]) -> dict[str, Any]:
+    """Counts of what the referee found."""
+    table = pd.DataFrame([record for line in lines for record in json.loads(line)])
+    keys = ["method", "splits", "seeds", "values"]
+    table["base_disparity"] = table["base"]
+    designs = []
+    for key, rows in table.groupby(keys, sort=True):
+        truth = float(rows["difference"].mean())
+        own = {
+            **dict(zip(keys, key, strict=True)),
+            **counts(rows),
+            "levelling": int((rows["verdict"] == "fairer by levelling down").sum()),
+            "not_at_this_error": int((rows["verdict"] == "not at this error").sum()),
+            "error_excess": float(rows["error_excess"].mean()),
+            "covers_mean": int(((rows["low"] <= truth) & (rows["high"] >= truth)).sum()),
+            "covers_dataset": int(
+                ((rows["low"] <= rows["dataset"]) & (rows["high"] >= rows["dataset"])).sum()
+            ),
+        }
+        if "population" in rows and rows["population"].notna().all():
+            ends = np.array(rows["population"].tolist(), dtype=np.float64)
+            own["population"] = int(((ends[:, 0] <= truth) & (ends[:, 1] >= truth)).sum())
+        designs.append(own)
+    return {"studies": int(table["study"].nunique()), "designs": designs}
+
+
+def rate(found: int, count: int) -> str:
+    """A rate with its exact binomial interval."""
+    low, high = stats.binomtest(found, count).proportion_ci(0.95, method="exact")
+    return f"{found / count:.1%} ({low:.1%} to {high:.1%})"
+
+
+def markdown(header: str, rows: Iterable[Iterable[object]]) -> str:
+    names = header.split("|")
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(str(cell).strip() for cell in line)} |" for line in lines)
+
+
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """Every table of the page by name."""
+    rules = [*in_words()]
+    found = {
+        "rules": markdown("verdict|when", [r[1:] for r in rules if r[0] == "fairness"]),
+        "accuracy": markdown("verdict|when", [r[1:] for r in rules if r[0] == "accuracy"]),
+        "nulls": markdown(
+            "nothing is to be found|splits|seeds|values|fairer|less fair|mean shift",
+            [
+                (r["kind"], r["splits"], r["seeds"], r["values"], rate(r["fairer"], r["studies"]),
+                 rate(r["less_fair"], r["studies"]), f"{r['shift']:+.1%}")
+                for r in results["nulls"]
+            ],
+        ),
+        "coverage": markdown(
+            "copies|splits|seeds|interval covers zero",
+            [
+                (r["kind"], r["splits"], r["seeds"], rate(r["covers"], r["studies"]))
+                for r in results["nulls"] if r["kind"] == "copy"
+            ],
+        ),
+        "margins": markdown(
+            "true excess of error|fairer",
+            [(f"{r['excess']:+.1%}", rate(r["fairer"], r["studies"])) for r in results["margins"]],
+        ),
+        "levelling": markdown(
+            "noise added, in units of the better group's|disparity lower, p ≤ 0.05|fairer"
+            "|fairer by levelling down",
+            [
+                (r["spoiled"], *(rate(r[n], r["studies"])
+                               for n in ("lower", "fairer", "levelling")))
+                for r in results["levelling"]
+            ],
+        ),
+        "power": markdown(
+            "design|" + "|".join(f"{e:.0%}" for e in EFFECTS),
+            [
+                (_design(r), *(f"{n / r['studies']:.0%}" for n in r["found"]))
+                for r in results["power"]
+            ],
+        ),
+        "promised": markdown(
+            "splits|comparisons|found at the size that was printed",
+            [
+                (r["splits"], r["comparisons"], rate(r["found"], r["studies"]))
+                for r in results["promised"]
+            ],
+        ),
+        "beyond": markdown(
+            "second model|rows|splits|interval of the dataset|of the population",
+            [
+                (r["method"], r["rows"], r["splits"], rate(r["dataset"], r["studies"]),
+                 rate(r["population"], r["studies"]))
+                for r in results["beyond"]
+            ],
+        ),
+    }  # fmt: skip
+    if "trained" in results:
+        found |= _trained_tables(results["trained"]["designs"])
+    return found
+
+
+def _design(own: dict[str, Any]) -> str:
+    several = f", {own['values']} values" if own["values"] > 1 else ""
+    return f"{own['splits']} splits × {own['seeds']} seed{'s' * (own['seeds'] > 1)}{several}"
+
+
+def _trained_tables(designs: list[dict[str, Any]]) -> dict[str, str]:
+    inert = [d for d in designs if d["method"].startswith("inert") or d["method"] == "copy"]
+    effects = sorted({d["method"] for d in designs if d["method"].startswith("repaired")})
+    places = sorted({(d["splits"], d["seeds"]) for d in designs})
+    by = {(d["method"], d["splits"], d["seeds"], d["values"]): d for d in designs}
+    several = {(d["splits"], d["seeds"]): d for d in designs if "population" in d}
+    return {
+        "trained-nulls": markdown(
+            "method that does nothing|splits|seeds|values|fairer|less fair|mean shift",
+            [
+                (d["method"], d["splits"], d["seeds"], d["values"],
+                 rate(d["fairer"], d["studies"]), rate(d["less_fair"], d["studies"]),
+                 f"{d['shift']:+.1%}")
+                for d in inert
+            ],
+        ),
+        "trained-power": markdown(
+            "splits|seeds|" + "|".join(
+                f"{-by[e, *places[0], 1]['shift']:.0%} removed" for e in effects
+            ) + "|levelling down: fairer|error beyond the margin: fairer",
+            [
+                (j, s, *(f"{by[e, j, s, 1]['fairer'] / by[e, j, s, 1]['studies']:.0%}"
+                         for e in effects),
+                 rate(by["levelled", j, s, 1]["fairer"] - by["levelled", j, s, 1]["levelling"],
+                      by["levelled", j, s, 1]["studies"]),
+                 f"{rate(by['inflated', j, s, 1]['fairer'], by['inflated', j, s, 1]['studies'])}"
+                 f" at {by['inflated', j, s, 1]['error_excess']:+.1%}")
+                for j, s in places
+            ],
+        ),
+        "trained-coverage": markdown(
+            "method|splits|seeds|interval of the dataset holds the mean over datasets"
+            "|interval of the population does",
+            [
+                (d["method"], d["splits"], d["seeds"], rate(d["covers_mean"], d["studies"]),
+                 rate(d["population"], d["studies"]))
+                for d in designs if "population" in d and several
+            ],
+        ),
+    }  # fmt: skip
+
+
+def written(page: str, found: dict[str, str]) -> str:
+    """The page with every table in its place, between two comments that name it."""
+    for name, table in found.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        page, times = place.subn(lambda m, t=table: f"{m[1]}{t}{m[2]}", page)
+        assert times == 1, f"the page has no place for {name}"
+    return page
+
+
+def figure(results: dict[str, Any]) -> str:
     """The power curves as SVG, readable on light and on dark pages."""
-    colours = ("#0072b2", "#d55e00", "#cc79a7", "#009e73")
-    dashes = ("", "7 3", "2 3", "9 3 2 3")
+    curves = {_design(r): [n / r["studies"] for n in r["found"]] for r in results["power"]}
+    colours = ("#0072b2", "#d55e00", "#cc79a7", "#009e73", "#e69f00")
+    dashes = ("", "7 3", "2 3", "9 3 2 3", "4 2")
 
     def at(effect: float, share: float) -> str:
         return f"{60 + 400 * effect:.1f},{260 - 220 * share:.1f}"
 
     parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 310" role="img" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 310" role="img" '
         'font-family="sans-serif" font-size="13" fill="#888">',
         "<title>Share of studies with the verdict fairer, by the effect that was planted</title>",
     ]
@@ -171,9 +382,23 @@ def figure(curves: dict[str, list[float]]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def main(arguments: list[str]) -> None:
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    match arguments:
+        case ["simulate", *number]:
+            studies = int(number[0]) if number else 1000
+            for part in (nulls, margins, levelling, power, promised, beyond):
+                results[part.__name__] = list(part(studies))
+                print(part.__name__, flush=True)
+        case ["trained", name]:
+            results["trained"] = trained(Path(name).read_text().splitlines())
+        case _:
+            page = written(PAGE.read_text(encoding="utf-8"), tables(results))
+            PAGE.write_text(page, encoding="utf-8")
+            (HERE / "power.svg").write_text(figure(results), encoding="utf-8")
+            return
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    normal_coverage()
-    false_verdicts()
-    curves = power()
-    Path(__file__).with_name("power.svg").write_text(figure(curves), encoding="utf-8")
-    trained_coverage()
+    main(sys.argv[1:])

@@ -35,6 +35,7 @@ from fairbench.analyze.debiased import between_groups, debiased_table
 from fairbench.analyze.elsewhere import (
     seen_elsewhere,
 )
+from fairbench.analyze.foresight import hopeless
 from fairbench.analyze.group_evidence import EVIDENCE, group_tables
 from fairbench.analyze.group_values import (
     GroupValues,
@@ -55,7 +56,6 @@ from fairbench.analyze.indicators import (
 from fairbench.analyze.intervals import (
     Correction,
     Interval,
-    bca_interval,
     below_zero,
     corrected_interval,
     posterior,
@@ -82,6 +82,8 @@ from fairbench.analyze.permutation import (
     permuted,
     smallest_p,
 )
+from fairbench.analyze.pilot import Pilot, pilots
+from fairbench.analyze.planning import Design, Spread, designs
 from fairbench.analyze.population import population_interval
 from fairbench.analyze.primary import (
     DISPARITY_MARGIN,
@@ -137,14 +139,17 @@ __all__ = [
     "Box",
     "Chance",
     "Correction",
+    "Design",
     "Finding",
     "GroupValues",
     "HeldOut",
     "Interval",
     "Overlap",
+    "Pilot",
     "Primary",
     "Rule",
     "Run",
+    "Spread",
     "across_datasets",
     "arbitrariness_table",
     "as_loss",
@@ -156,7 +161,6 @@ __all__ = [
     "audit_trials",
     "baseline_points",
     "baseline_skill",
-    "bca_interval",
     "below_zero",
     "between_groups",
     "beyond_noise",
@@ -166,6 +170,7 @@ __all__ = [
     "corrected_interval",
     "debiased_table",
     "deployed",
+    "designs",
     "difference",
     "disagreements",
     "fronts_table",
@@ -175,6 +180,7 @@ __all__ = [
     "groups_table",
     "held_out",
     "holm",
+    "hopeless",
     "hypervolume",
     "in_words",
     "indicators",
@@ -189,6 +195,7 @@ __all__ = [
     "optimism",
     "paired",
     "permuted",
+    "pilots",
     "population_interval",
     "posterior",
     "relative_table",

@@ -16,6 +16,7 @@ from fairbench.analyze.intervals import Correction
 from fairbench.analyze.matched import baseline_points, matched_points
 from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.permutation import row_values
+from fairbench.analyze.population import population_table
 from fairbench.analyze.primary import Primary, declared_in
 
 if TYPE_CHECKING:
@@ -103,6 +104,35 @@ class Matched(Tables):
         by_row = row_values(self._component(self.axes(error, disparity).disparity))
         held = {} if by_row is None else self._deployed(error, disparity, tolerance)
         return debiased_table(held, self._rows, by_row, self.baseline, self.corrections)
+
+    @once
+    def population(
+        self,
+        error: str | None = None,
+        disparity: str | None = None,
+        *,
+        tolerance: float | None = None,
+    ) -> pd.DataFrame:
+        """Differences to the baseline in the population: see `population_table`.
+
+        For the views of the primary analysis; without rows under selection on test rows.
+        """
+        axes = self.axes(error, disparity)
+        views = {(name, *view) for name, view in self.primary.views.items()}
+        deployed = {
+            key: held
+            for key, held in self._deployed(error, disparity, tolerance).items()
+            if key[:3] in views and not self._on_test
+        }
+        return population_table(
+            deployed,
+            self._rows,
+            self._component(axes.disparity),
+            axes.disparity_best,
+            self.baseline,
+            self.overlaps,
+            self.manifest["study"]["entropy"],
+        )
 
     @once
     def group_intervals(

@@ -30,10 +30,10 @@ def paired(points: pd.DataFrame, /, *, by: Sequence[str] = ()) -> pd.DataFrame:
 
     Columns dataset, target, protected, method, split, disparity_difference and error_difference
     (losses of the method minus the baseline's: below zero is better), base_disparity and
-    base_error (losses), within (share of seeds within reach), tried; seed_variance and
-    base_seed_variance: what seeds contribute to the variance of disparity_difference, and the
-    variance of the baseline's disparity over single seeds (NaN with one seed); before them the
-    columns `by`, which keep several tables apart.
+    base_error (losses), within (share of seeds within reach), tried; seeds: how many;
+    seed_variance and base_seed_variance: what seeds contribute to the variance of
+    disparity_difference, and the variance of the baseline's disparity over single seeds (NaN
+    with one seed); before them the columns `by`, which keep several tables apart.
     """
     named = points.assign(
         disparity_difference=points["disparity_loss"] - points["base_disparity_loss"],
@@ -47,8 +47,10 @@ def paired(points: pd.DataFrame, /, *, by: Sequence[str] = ()) -> pd.DataFrame:
     grouped = named.groupby([*by, *METHOD, "split"], as_index=False)
     means = grouped[columns].mean()
     variances = grouped[["disparity_difference", "base_disparity"]].var(ddof=1)
+    seeds = grouped.size()["size"]
     return means.assign(
-        seed_variance=variances["disparity_difference"] / grouped.size()["size"],
+        seeds=seeds,
+        seed_variance=variances["disparity_difference"] / seeds,
         base_seed_variance=variances["base_disparity"],
     )
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import nondominated
-from fairbench.analyze.intervals import bca_interval
+from fairbench.analyze.intervals import scaled_interval
 from fairbench.analyze.matched import METHOD, PLACE, with_losses
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from fairbench.analyze.axes import Axes
+    from fairbench.analyze.intervals import Correction, Scale
     from fairbench.analyze.selection import Box
     from fairbench.dataset import FloatArray
 
@@ -136,8 +137,24 @@ def indicators_table(
     return pd.DataFrame(rows, columns=[*METHOD, "split", "seed", *INDICATORS])
 
 
-def mean_over_splits(table: pd.DataFrame, columns: tuple[str, ...], /) -> pd.DataFrame:
-    """Mean over splits (of means over seeds) of each column, with its BCa interval.
+_SCALES: dict[str, Scale] = {
+    "hypervolume": "logit",
+    "test_selected": "logit",
+    "igd_plus": "log",
+}
+"""Where intervals of a quantity are computed; of differences, and of ε, which falls below zero
+where test rows are easier than selection rows, as they are."""
+
+
+def mean_over_splits(
+    table: pd.DataFrame, columns: tuple[str, ...], corrections: Mapping[str, Correction], /
+) -> pd.DataFrame:
+    """Mean over splits (of means over seeds) of each column, with its corrected interval.
+
+    Parameters
+    ----------
+    corrections
+        What the splits of each dataset have in common.
 
     Returns
     -------
@@ -149,6 +166,8 @@ def mean_over_splits(table: pd.DataFrame, columns: tuple[str, ...], /) -> pd.Dat
     rows = []
     for key, part in by_split.groupby(METHOD, sort=True):
         for column in columns:
-            interval = bca_interval(part[column].to_numpy(dtype=np.float64))
+            values = part[column].to_numpy(dtype=np.float64)
+            scale = _SCALES.get(column, "plain")
+            interval = scaled_interval(values, corrections[str(key[0])], scale)
             rows.append((*key, column, interval.mean, interval.low, interval.high, interval.n))
     return pd.DataFrame(rows, columns=[*METHOD, "quantity", "mean", "low", "high", "splits"])

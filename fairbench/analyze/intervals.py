@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Correction",
     "Interval",
-    "bca_interval",
+    "Scale",
     "below_zero",
     "corrected_interval",
     "corrected_se",
@@ -252,35 +252,3 @@ def _detectable_shift(free: float, power: float, level: float, estimated: bool) 
     while shortfall(high) < 0:
         high *= 2
     return float(optimize.brentq(shortfall, 0.0, high, xtol=1e-6))
-
-
-def bca_interval(
-    values: FloatArray, /, *, confidence: float = 0.95, resamples: int = 2000
-) -> Interval:
-    """Bias-corrected and accelerated bootstrap interval of the mean, resampling `values`.
-
-    For quantities that are far from normal, such as hypervolumes. It speaks of these splits
-    only: unlike `corrected_interval` it does not allow for the rows they share. The draws are
-    the same at every call.
-
-    Returns
-    -------
-    Interval
-        Without a p-value; without limits for fewer than three values.
-    """
-    known = values[np.isfinite(values)]
-    n = len(known)
-    mean = float(known.mean()) if n else np.nan
-    if n < 3:
-        return Interval(mean, np.nan, np.nan, np.nan, n)
-    if np.ptp(known) == 0:
-        return Interval(mean, mean, mean, np.nan, n)
-    found = stats.bootstrap(
-        (known,),
-        np.mean,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="BCa",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return Interval(mean, float(found.low), float(found.high), np.nan, n)

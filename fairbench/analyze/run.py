@@ -23,7 +23,6 @@ from fairbench.analyze.matched import (
     measured_among,
 )
 from fairbench.analyze.noise import against_chance, noise_floor
-from fairbench.analyze.population import population_table
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import Box, boxes, optimism
 from fairbench.analyze.skill import baseline_skill
@@ -76,8 +75,8 @@ class Run(Matched):
             tolerance=tolerance,
             groups=self._groups,
             chance=self.noise(error, disparity),
+            population=self.population(error, disparity, tolerance=tolerance),
             debiased=self.debiased(error, disparity, tolerance=tolerance),
-            population=self.population(error, disparity) if tolerance is None else None,
             on_test=self._on_test,
             others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
         )
@@ -190,33 +189,6 @@ class Run(Matched):
             self.corrections,
         )
 
-    @once
-    def population(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-    ) -> pd.DataFrame:
-        """Differences to the baseline in the population: see `population_table`.
-
-        For the views of the primary analysis; without rows under selection on test rows.
-        """
-        axes = self.axes(error, disparity)
-        views = {(name, *view) for name, view in self.primary.views.items()}
-        deployed = {
-            key: held
-            for key, held in self._deployed(error, disparity, None).items()
-            if key[:3] in views and not self._on_test
-        }
-        return population_table(
-            deployed,
-            self._rows,
-            self._component(axes.disparity),
-            axes.disparity_best,
-            self.baseline,
-            self.overlaps,
-            self.manifest["study"]["entropy"],
-        )
-
     def boxes(
         self, error: str | None = None, disparity: str | None = None
     ) -> dict[tuple[Hashable, ...], Box]:
@@ -246,11 +218,20 @@ class Run(Matched):
     def quality(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
         """Fronts as a whole, means over splits: see `fairbench.analyze.mean_over_splits`.
 
-        The indicators of the fronts chosen on selection rows, the hypervolume ``test_selected``
-        of fronts chosen on test rows instead, and the ``gap`` between the two.
+        The indicators of the fronts chosen on selection rows, the ``gain`` in hypervolume over
+        the baseline's on the same split and seed, the hypervolume ``test_selected`` of fronts
+        chosen on test rows instead, and the ``gap`` between the two.
         """
-        honest = mean_over_splits(self.indicators(error, disparity), INDICATORS)
-        optimism = mean_over_splits(self.optimism(error, disparity), ("test_selected", "gap"))
+        table = self.indicators(error, disparity)
+        repeat = [*METHOD[:3], "split", "seed"]
+        base = table[table["method"] == self.baseline].set_index(repeat)["hypervolume"]
+        paired_with = table[repeat].merge(base.rename("base").reset_index(), on=repeat, how="left")
+        table["gain"] = table["hypervolume"] - paired_with["base"].to_numpy(dtype=np.float64)
+        table.loc[table["method"] == self.baseline, "gain"] = np.nan
+        corrections = self.corrections
+        honest = mean_over_splits(table, (*INDICATORS, "gain"), corrections)
+        lost = self.optimism(error, disparity)
+        optimism = mean_over_splits(lost, ("test_selected", "gap"), corrections)
         return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
 
     @once

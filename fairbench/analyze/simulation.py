@@ -16,23 +16,24 @@ import pandas as pd
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.elsewhere import seen_elsewhere
-from fairbench.analyze.intervals import Correction
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import METHOD, matched_points
+from fairbench.analyze.planning import rotation
 from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
 from fairbench.analyze.tables import FRONT_COLUMNS
 from fairbench.analyze.verdicts import detectable
 
 if TYPE_CHECKING:
+    from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray, IntArray
 
-__all__ = ["AXES", "CORRECTION", "Truth", "judge_each", "simulate", "simulate_fronts"]
+__all__ = ["AXES", "FOLDS", "Truth", "judge_each", "simulate", "simulate_fronts"]
 
 AXES = Axes("rmse", "rmse-disparity")
 """The metrics of a simulated study."""
 
-CORRECTION = Correction(1 / 3)
-"""Of independent random splits into 60, 20 and 20 % of the rows."""
+FOLDS = 5
+"""Folds that take turns in being test: 60 % of the rows train, 20 % validate, 20 % test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Truth:
     Parameters
     ----------
     splits, seeds, rows
-        Repeats, and rows that are split 60/20/20, half of them in each group.
+        Repeats, and rows that are dealt into `FOLDS`, half of them in each group.
     values
         Trade-off values of the method (all alike but for `effect`); the baseline has one.
     gap
@@ -136,7 +137,9 @@ def _study(truth: Truth, rng: np.random.Generator) -> FloatArray:
     """Error, disparity and group errors on test, error and disparity on selection rows."""
     shared = rng.normal(size=truth.rows)
     groups = np.arange(truth.rows) % 2
-    parts = [rng.permutation(truth.rows) for _ in range(truth.splits)]
+    deals = [rng.permutation(truth.rows) for _ in range(0, truth.splits, FOLDS)]
+    fold = truth.rows // FOLDS
+    parts = [np.roll(deals[k // FOLDS], k % FOLDS * fold) for k in range(truth.splits)]
     found = []
     for method, values in enumerate((1, truth.values)):
         own = rng.normal(scale=truth.row_sd, size=truth.rows)
@@ -179,20 +182,28 @@ def _measured(residual: FloatArray, groups: IntArray) -> FloatArray:
     return np.column_stack([np.sqrt(square.mean(axis=1)), np.abs(first - second), first, second])
 
 
-def judge_each(fronts: pd.DataFrame, groups: pd.DataFrame | None = None, /) -> pd.DataFrame:
-    """Every simulated study judged as a run of its own would be: one row of `compare` each.
+def judge_each(
+    fronts: pd.DataFrame,
+    groups: pd.DataFrame | None = None,
+    /,
+    *,
+    baseline: str = "baseline",
+    correction: Correction | None = None,
+) -> pd.DataFrame:
+    """Every study and method judged as if it were alone: one row of `compare` each.
 
     With one comparison per study, Holm's adjustment leaves p as it is. Without `groups` nobody
-    is asked who gains.
+    is asked who gains; without `correction` the splits are folds that take turns.
     """
-    corrections = dict.fromkeys(fronts["dataset"], CORRECTION)
-    points = matched_points(fronts, AXES, "baseline")
+    shared = correction or rotation(fronts["split"].nunique(), FOLDS)
+    corrections = dict.fromkeys(fronts["dataset"], shared)
+    points = matched_points(fronts, AXES, baseline)
     table = compare(paired(points), corrections)
     adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
     table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
-    table = table.assign(gain_p=np.nan, worst_p=np.nan)
+    table = table.assign(gain_p=np.nan, worst_p=np.nan, adjusted_debiased_p=np.nan)
     if groups is not None:
-        changes = group_changes(points, groups, "baseline", corrections)
+        changes = group_changes(points, groups, baseline, corrections)
         table = table.drop(columns=["gain_p", "worst_p"]).merge(changes, on=METHOD)
     table = table.assign(**detectable(table))
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]

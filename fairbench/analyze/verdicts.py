@@ -29,16 +29,9 @@ _ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p
 """Tests of every comparison, each kind adjusted by itself."""
 
 _UNKNOWN = (
-    "chance_p",
-    "gain_p",
-    "worst_group",
-    "worst_change",
-    "worst_p",
-    "debiased_difference",
-    "debiased_p",
-    "population_low",
-    "population_high",
-    "population_p",
+    *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
+    *("population_low", "population_high", "population_p"),
+    *("debiased_difference", "debiased_p"),
 )
 """What other tables say of a comparison; where they are silent, no rule rests on it."""
 
@@ -54,8 +47,8 @@ def judge(
     tolerance: float | None = None,
     groups: pd.DataFrame | None = None,
     chance: pd.DataFrame | None = None,
-    debiased: pd.DataFrame | None = None,
     population: pd.DataFrame | None = None,
+    debiased: pd.DataFrame | None = None,
     on_test: Collection[str] = (),
     others: FloatArray | None = None,
 ) -> pd.DataFrame:
@@ -77,10 +70,10 @@ def judge(
         The groups table, to tell whether anybody gains.
     chance
         From `Run.noise`: whether the baseline's disparity is more than chance gives.
-    debiased
-        From `Run.debiased`: whether the variance between groups differs without what chance adds.
     population
         From `Run.population`: what holds beyond these rows.
+    debiased
+        From `Run.debiased`: whether the variance between groups differs without what chance adds.
     on_test, others
         See `verdicts`.
     """
@@ -95,10 +88,10 @@ def judge(
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
         compared = with_chance(compared, chance)
-    if debiased is not None:
-        compared = with_debiased(compared, debiased)
     if population is not None:
         compared = _with(compared, population)
+    if debiased is not None:
+        compared = with_debiased(compared, debiased)
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
 
 

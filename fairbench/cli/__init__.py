@@ -19,6 +19,7 @@ __all__ = ["main"]
 # Help lines stand here, so that `fairbench --help` imports no verb and no package behind it.
 VERBS: Mapping[str, tuple[str, str]] = {
     "run": ("fairbench.cli.run:command", "Train methods on datasets and report their fronts."),
+    "plan": ("fairbench.cli.plan:command", "Say what splits and seeds will find, beforehand."),
     "list": ("fairbench.cli.list_:command", "List what installed plugins offer."),
     "show": ("fairbench.cli.show:command", "Show one component: options, citation, data card."),
     "data": ("fairbench.cli.data:command", "List, fetch, verify and locate datasets."),

@@ -47,6 +47,10 @@ class Live:
             self._display = RichLive(self._view(), console=self._console, refresh_per_second=4)
             self._display.start()
 
+    def noted(self, note: str, /) -> None:
+        """Say what should be known before training."""
+        self._console.print(f"Note: {note}", style="yellow", markup=False, highlight=False)
+
     def finished(self, outcome: Outcome, /) -> None:
         """Count a chunk."""
         trials = len(outcome.job.chunk.trials)

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fairbench.analyze import Interval, as_loss, corrected_interval, holm
+from fairbench.analyze import (
+    Interval,
+    as_loss,
+    corrected_interval,
+    holm,
+    smallest_detectable,
+)
 from fairbench.gate.intervals import unpaired_interval
-from fairbench.gate.outcome import Comparison, Outcome, Skipped
+from fairbench.gate.outcome import ONE_SPLIT, Comparison, Outcome, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +53,30 @@ class _Sample:
     lost: tuple[Run, ...]
     left_out: int
 
+    @property
+    def single(self) -> bool:
+        """Whether a side has values of one split only: noise cannot be told from change."""
+        return not self.lost and not self.identical and 0 < min(len(self.before), len(self.now)) < 2
+
+    def detectable(self, comparisons: int) -> float:
+        """The smallest change that all three conditions of a regression let through in 80 %.
+
+        At the spread that was seen, with the most conservative step of Holm's method among
+        `comparisons`; NaN where there is no spread to go by.
+        """
+        splits = min(len(self.before), len(self.now))
+        if splits < 2:
+            return float("nan")
+        if self.paired:
+            deviation = float((self.now - self.before).std(ddof=1))
+        else:
+            deviation = float(np.sqrt(self.before.var(ddof=1) + self.now.var(ddof=1)))
+        shown = smallest_detectable(deviation, splits, max(self.ratios))
+        adjusted = smallest_detectable(deviation, splits, 0.0, comparisons=comparisons)
+        # A change of just the tolerance passes it in half of all cases; 0.84: in 80 %.
+        beyond = self.tolerance + 0.84 * deviation / float(np.sqrt(splits))
+        return max(shown, adjusted, beyond)
+
     def interval(self) -> Interval:
         """Of the mean difference on any rows: corrected for those that splits share."""
         return self._interval(self.ratios)
@@ -73,19 +103,26 @@ def compare(before: Snapshot, now: Snapshot, /) -> Outcome:
     a corrected interval that excludes zero and a p-value, Holm-adjusted over all comparisons,
     of at most `LEVEL`; or a split and seed that had a usable value and has none any more.
     Differences are paired by split and seed. Where these are not the same, the means of two
-    samples are compared (`unpaired_interval`); where there is a single split, the tolerance
-    alone decides.
+    samples are compared (`unpaired_interval`); where there is a single split, nothing can be
+    told from noise, and nothing is compared unless it is identical.
     """
     samples: list[_Sample] = []
     skipped: list[Skipped] = []
     for record in before.records:
         if reason := _unlike(before, now, record):
             skipped.append(Skipped(record.place, reason))
+            continue
+        sample = _sample(before, now, record, now.by_place[record.place])
+        if sample.single:
+            skipped.append(Skipped(record.place, ONE_SPLIT))
         else:
-            samples.append(_sample(before, now, record, now.by_place[record.place]))
+            samples.append(sample)
     # What is identical cannot be a false alarm: it does not count among the comparisons.
     adjusted = holm(np.array([sample.p() for sample in samples]))
-    compared = [_judged(sample, float(p)) for sample, p in zip(samples, adjusted, strict=True)]
+    count = max(1, int(np.isfinite(adjusted).sum()))
+    compared = [
+        _judged(sample, float(p), count) for sample, p in zip(samples, adjusted, strict=True)
+    ]
     notes = (*_notes(before, now), *_added(before, now), *_doubts(compared))
     return Outcome(tuple(compared), tuple(skipped), notes if compared else ())
 
@@ -174,7 +211,7 @@ def _mean(values: Mapping[Run, float]) -> float:
     return float(_by_split(values, "low").mean()) if values else float("nan")
 
 
-def _judged(sample: _Sample, adjusted_p: float) -> Comparison:
+def _judged(sample: _Sample, adjusted_p: float, comparisons: int) -> Comparison:
     found = sample.interval()
     status, note = _status(sample, found, adjusted_p)
     return Comparison(
@@ -187,6 +224,7 @@ def _judged(sample: _Sample, adjusted_p: float) -> Comparison:
         high=found.high,
         adjusted_p=adjusted_p,
         tolerance=sample.tolerance,
+        detectable=sample.detectable(comparisons),
         splits=found.n,
         paired=sample.paired,
         note=note,
@@ -204,8 +242,6 @@ def _status(sample: _Sample, found: Interval, adjusted_p: float) -> tuple[Status
     if abs(found.mean) <= sample.tolerance:
         return "within tolerance", note
     changed: Status = "regression" if found.mean > 0 else "improvement"
-    if found.n == 1:
-        return changed, "one split: judged by the tolerance alone"
     if found.low <= 0 <= found.high:
         return "noise", note
     if adjusted_p <= LEVEL:
@@ -251,8 +287,13 @@ def _doubts(compared: Sequence[Comparison]) -> Iterator[str]:
             f"{loose} of {len(compared)} comparisons are not paired, because splits or seeds "
             "differ: they find less"
         )
-    if lone := sum(one.splits == 1 for one in compared):
+    shares = [
+        one.detectable / abs(one.before)
+        for one in compared
+        if one.before and one.status != "identical" and np.isfinite(one.detectable)
+    ]
+    if shares:
         yield (
-            f"{lone} of {len(compared)} comparisons have one split and no interval: the "
-            "tolerance alone decides, and noise is not ruled out"
+            f"a change of {np.median(shares):.0%} of a value would have been found four times in "
+            f"five in half of the comparisons, of {max(shares):.0%} in all of them"
         )

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from fairbench.gate.snapshot import Place
 
-__all__ = ["Comparison", "Outcome", "Skipped", "Status"]
+__all__ = ["ONE_SPLIT", "Comparison", "Outcome", "Skipped", "Status"]
 
 Status = Literal["regression", "improvement", "noise", "within tolerance", "identical"]
+
+
+ONE_SPLIT = "one split tells no change from noise: give the study more splits"
+"""Why a value of a single split is not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Comparison:
         That training drawn anew differs as much in any of the comparisons; NaN where identical.
     tolerance
         What `worse_by` must pass, in the metric's unit.
+    detectable
+        The smallest change that would have been called a regression four times in five.
     splits
         Number of splits behind the interval.
     paired
@@ -45,6 +51,7 @@ class Comparison:
     high: float
     adjusted_p: float
     tolerance: float
+    detectable: float
     splits: int
     paired: bool
     note: str = ""
@@ -83,7 +90,11 @@ class Outcome:
 
     @property
     def exit_code(self) -> Literal[0, 1, 3]:
-        """0 without a regression, 1 with one, 3 where nothing could be compared."""
-        if not self.comparisons:
-            return 3
-        return 1 if self.of("regression") else 0
+        """0 without a regression, 1 with one, 3 where nothing could be told.
+
+        That is where nothing was compared, or values of single splits differ: whether that is
+        noise, no one can say.
+        """
+        if self.of("regression"):
+            return 1
+        return 3 if not self.comparisons or ONE_SPLIT in self.reasons else 0

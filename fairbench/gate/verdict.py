@@ -37,8 +37,9 @@ HEADER = (
     "worse by",
     "95 % interval",
     "tolerance",
+    "found from",
 )
-NUMBERS = range(6, 11)
+NUMBERS = range(6, 12)
 """Columns of `HEADER` that are read as numbers."""
 
 
@@ -121,6 +122,7 @@ def _plain(one: Comparison) -> dict[str, object]:
         "high": one.high,
         "adjusted_p": one.adjusted_p,
         "tolerance": one.tolerance,
+        "detectable": one.detectable,
         "splits": one.splits,
         "paired": one.paired,
         "note": one.note,
@@ -166,6 +168,7 @@ def cells(one: Comparison, /) -> tuple[str, ...]:
         _signed(one.worse_by),
         _interval(one),
         _number(one.tolerance),
+        _number(one.detectable),
     )
 
 

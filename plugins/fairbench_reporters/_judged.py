@@ -179,14 +179,22 @@ def _missed(contents: Contents, dataset: str, target: str, protected: str) -> st
 def quality(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Cells:
     """Quality of whole fronts, and what choosing on test rows would have pretended."""
     table = _own(contents.judgement.quality, sheet, target, protected)
-    header = ("method", "hypervolume", "IGD⁺", "ε", "hypervolume if chosen on test", "optimism")
-    names = ("hypervolume", "igd_plus", "epsilon", "test_selected", "gap")
+    header = (
+        "method",
+        "hypervolume",
+        "more than the baseline's",
+        "IGD⁺",
+        "ε",
+        "hypervolume if chosen on test",
+        "optimism",
+    )
+    names = ("hypervolume", "gain", "igd_plus", "epsilon", "test_selected", "gap")
     rows = []
     for method in sheet.methods:
         own = {q.quantity: q for q in _tuples(table[table["method"] == method])}
         if own:
             rows.append((method, *(_estimate(own[name]) for name in names)))
-    return Cells(header, tuple(rows), numbers=tuple(range(1, 6)))
+    return Cells(header, tuple(rows), numbers=tuple(range(1, 7)))
 
 
 def box(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> str:

@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 from fairbench.analyze import Run, corrected_interval, judge
+from fairbench.analyze.planning import rotation
 from fairbench.analyze.simulation import (
     AXES,
-    CORRECTION,
+    FOLDS,
     Truth,
     judge_each,
     simulate,
@@ -55,7 +56,7 @@ def test_judged_together_as_one_by_one():
     together = judge_each(fronts, groups).set_index("dataset")
     for name, part in fronts.groupby("dataset"):
         own = groups[groups["dataset"] == name]
-        alone = judge(part, AXES, "baseline", {name: CORRECTION}, groups=own)
+        alone = judge(part, AXES, "baseline", {name: rotation(truth.splits, FOLDS)}, groups=own)
         for column in ("verdict", "accuracy", "high", "gain_p", "detectable"):
             assert alone[column].item() == together.loc[name, column]
 

@@ -161,7 +161,7 @@ def test_indicators_of_a_run(run):
     optimism = run.optimism()
     merged = found.merge(optimism, on=["method", "split", "seed"])
     assert merged["hypervolume"].to_numpy() == pytest.approx(merged["honest"].to_numpy())
-    means = mean_over_splits(found, ("hypervolume",)).set_index("method")
+    means = mean_over_splits(found, ("hypervolume",), run.corrections).set_index("method")
     expected = found.query("method == 'tuned'")["hypervolume"]
     assert means.loc["tuned", "mean"] == pytest.approx(expected.mean())
     assert means.loc["tuned", "low"] <= expected.mean() <= means.loc["tuned", "high"]
@@ -188,3 +188,18 @@ def test_attainment_of_an_empty_run(run):
     assert isinstance(empty, pd.DataFrame)
     with pytest.raises(StudyError):
         attainment_difference(empty, run.axes(), "a", "b")
+
+
+def test_an_epsilon_below_zero_has_an_interval():
+    """Test rows may be easier than the selection rows that the reference front is made of."""
+    table = pd.DataFrame(
+        {
+            **{name: "x" for name in ("target", "protected", "method")},
+            "dataset": "d",
+            "split": range(4),
+            "seed": 0,
+            "epsilon": [-0.02, -0.01, 0.01, -0.03],
+        }
+    )
+    found = mean_over_splits(table, ("epsilon",), {"d": Correction(0.25)}).iloc[0]
+    assert found["low"] < found["mean"] < 0 < found["high"]

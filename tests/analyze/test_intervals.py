@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fairbench.analyze import bca_interval, corrected_interval, smallest_detectable
+from fairbench.analyze import (
+    Correction,
+    below_zero,
+    corrected_interval,
+    posterior,
+    scaled_interval,
+    smallest_detectable,
+)
+from fairbench.analyze.intervals import deviation_limits
 
 VALUES = np.array([0.3, -0.1, 0.4, 0.2, 0.05])
 
@@ -73,19 +81,70 @@ def test_smallest_detectable_needs_two_splits():
     assert np.isnan(smallest_detectable(np.nan, 5, 0.3))
 
 
-def test_bca_is_that_of_scipy_and_the_same_every_time():
-    values = np.random.default_rng(3).exponential(size=12)
-    found = bca_interval(values)
-    expected = stats.bootstrap(
-        (values,), np.mean, n_resamples=2000, method="BCa", rng=np.random.default_rng(0)
-    ).confidence_interval
-    assert (found.low, found.high) == (expected.low, expected.high)
-    assert found == bca_interval(values) or np.isnan(found.p)
-    assert found.low < values.mean() < found.high
-    assert found.high - values.mean() > values.mean() - found.low  # leans with the skew
+NONE_SHARED = Correction(0.0)
 
 
-def test_bca_at_the_edge():
-    assert np.isnan(bca_interval(np.array([1.0, 2.0])).low)
-    same = bca_interval(np.ones(5))
-    assert (same.low, same.high) == (1.0, 1.0)
+def test_shares_stay_shares_and_lean_away_from_their_bound():
+    near_one = np.array([0.97, 0.99, 0.9, 0.995, 0.93])
+    found = scaled_interval(near_one, Correction(0.3), "logit")
+    assert found.mean == pytest.approx(near_one.mean())
+    assert 0 < found.low < found.mean < found.high < 1
+    assert found.mean - found.low > found.high - found.mean
+    plain = corrected_interval(near_one, 0.3)
+    assert plain.high > 1  # what the other scale is for
+    turned = scaled_interval(1 - near_one, Correction(0.3), "logit")
+    assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low))
+
+
+def test_distances_stay_positive():
+    found = scaled_interval(np.array([0.01, 0.2, 0.02]), NONE_SHARED, "log")
+    assert 0 < found.low < found.mean < found.high
+    same = scaled_interval(np.zeros(4), NONE_SHARED, "log")
+    assert (same.low, same.mean, same.high) == (0, 0, 0)
+    assert np.isnan(scaled_interval(np.array([0.4]), NONE_SHARED, "logit").low)
+
+
+@pytest.mark.parametrize("splits", [3, 5, 10, 20])
+def test_hypervolumes_are_covered(splits):
+    """Shares as skewed as hypervolumes are, from splits that share a quarter of what varies."""
+    rng = np.random.default_rng(splits)
+    noise = np.sqrt(0.2) * rng.normal(size=(1500, 1)) + np.sqrt(0.8) * rng.normal(
+        size=(1500, splits)
+    )
+    values = 1 / (1 + np.exp(-(1.5 + 0.6 * noise)))
+    truth = float((1 / (1 + np.exp(-(1.5 + 0.6 * rng.normal(size=200_000))))).mean())
+    found = [scaled_interval(row, Correction(0.25), "logit") for row in values]
+    assert 0.93 <= np.mean([i.low <= truth <= i.high for i in found]) <= 0.975
+
+
+def test_one_sided_is_half_of_two_sided():
+    values = np.array([-0.3, -0.1, -0.4, 0.1, -0.2])
+    shared = Correction(0.2, df=3.5)
+    two = corrected_interval(values, 0.2, df=3.5).p
+    assert below_zero(values, shared) == pytest.approx(two / 2)
+    assert below_zero(-values, shared) == pytest.approx(1 - two / 2)
+    assert below_zero(np.full(3, -1.0), shared) == 0.0
+    assert below_zero(np.zeros(3), shared) == 1.0
+    assert np.isnan(below_zero(np.array([-1.0]), shared))
+    assert np.isnan(below_zero(values, Correction(float("inf"), df=0.0)))
+
+
+def test_posterior_is_the_t_distribution_about_the_mean():
+    """Benavoli et al. 2017, eq. 3, by integrating its density."""
+    values, ratio = np.array([-0.3, -0.1, -0.4, 0.1, -0.2]), 0.25
+    scale = values.std(ddof=1) * np.sqrt(1 / 5 + ratio)
+    density = stats.t(4, values.mean(), scale)
+    below, within = posterior(values, Correction(ratio), 0.05)
+    assert below == pytest.approx(density.cdf(-0.05))
+    assert within == pytest.approx(density.cdf(0.05) - density.cdf(-0.05))
+    assert posterior(np.full(4, 0.01), Correction(ratio), 0.05) == (0.0, 1.0)
+    assert np.isnan(posterior(np.array([1.0]), Correction(ratio), 0.1)).all()
+
+
+def test_more_comparisons_and_unknown_spread_ask_for_more():
+    alone = smallest_detectable(1.0, 8, 0.2)
+    assert smallest_detectable(1.0, 8, 0.2, comparisons=10) > 1.3 * alone
+    assert smallest_detectable(1.0, 8, 0.2, estimated=True) > alone
+    assert smallest_detectable(1.0, 8, 0.2, df=4.0) > alone
+    low, high = deviation_limits(7)
+    assert low < 1 < high

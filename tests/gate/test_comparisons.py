@@ -115,16 +115,59 @@ def test_a_constant_difference_beyond_the_tolerance_is_a_regression(snapshot):
     )
 
 
-def test_one_split_is_judged_by_tolerance_and_says_so(snapshot):
+def test_one_split_tells_nothing(snapshot):
+    """Noise of training alone passes a tolerance, and there is no spread to hold it against."""
     before = snapshot({"net": {(0, 0): 4.0}})
-    for value, status in [(4.5, "regression"), (4.01, "within tolerance"), (3.0, "improvement")]:
-        found = one(before, snapshot({"net": {(0, 0): value}}))
-        assert found.status == status
-        assert np.isnan(found.low)
-        assert found.splits == 1
-    outcome = compare(before, snapshot({"net": {(0, 0): 4.5}}))
-    assert "tolerance alone" in outcome.comparisons[0].note
-    assert any("one split and no interval" in note for note in outcome.notes)
+    for value in (4.5, 4.01, 3.0):
+        outcome = compare(before, snapshot({"net": {(0, 0): value}}))
+        assert outcome.exit_code == 3
+        assert outcome.comparisons == ()
+        assert "more splits" in outcome.reasons[0]
+    same = compare(before, before)
+    assert (same.exit_code, same.comparisons[0].status) == (0, "identical")
+    lost = compare(before, snapshot({"net": {(0, 0): None}}))
+    assert lost.exit_code == 1
+
+
+def test_one_split_among_others_is_not_passed_over(snapshot):
+    before = snapshot({"net": {(0, 0): 4.0}, "other": runs(THEN)})
+    outcome = compare(before, snapshot({"net": {(0, 0): 4.1}, "other": runs(THEN)}))
+    assert outcome.exit_code == 3
+    assert len(outcome.comparisons) == 1
+
+
+def test_what_would_have_been_found_is_found_four_times_in_five(snapshot):
+    rng = np.random.default_rng(5)
+    before = snapshot({"net": runs(np.full(12, 4.0))})
+    first = snapshot({"net": runs(4.0 + 0.4 * rng.normal(size=12))})
+    assert np.isfinite(one(before, first).detectable)
+    # Known spread: what one study estimates is wrong by a factor of its own.
+    sizes = [
+        one(before, snapshot({"net": runs(4.0 + 0.4 * rng.normal(size=12))})).detectable
+        for _ in range(40)
+    ]
+    size = float(np.median(sizes))
+    found = [
+        one(before, snapshot({"net": runs(4.0 + size + 0.4 * rng.normal(size=12))})).status
+        for _ in range(200)
+    ]
+    assert 0.7 <= found.count("regression") / 200 <= 0.92
+
+
+def test_the_gate_says_what_it_would_have_found(snapshot):
+    rng = np.random.default_rng(6)
+    many, few = (
+        {"net": runs(4.0 + 0.2 * rng.normal(size=n)), "b": runs(4.0 + 0.2 * rng.normal(size=n))}
+        for n in (20, 4)
+    )
+    shares = []
+    for values in (many, few):
+        then = {name: runs(np.full(len(own), 4.0)) for name, own in values.items()}
+        outcome = compare(snapshot(then), snapshot(values))
+        (note,) = [note for note in outcome.notes if "four times in five" in note]
+        shares.append(max(comparison.detectable for comparison in outcome.comparisons))
+        assert f"{shares[-1] / 4.0:.0%} in all of them" in note
+    assert shares[1] > 2 * shares[0]
 
 
 def test_other_rows_under_the_same_number_are_not_paired(snapshot):

@@ -73,7 +73,8 @@ def test_json_has_a_stable_layout(verdict):
     }  # fmt: skip
     assert set(document["comparisons"][0]) == {
         "dataset", "target", "protected", "method", "point", "metric", "status", "before", "now",
-        "worse_by", "low", "high", "adjusted_p", "tolerance", "splits", "paired", "note",
+        "worse_by", "low", "high", "adjusted_p", "tolerance", "detectable", "splits", "paired",
+        "note",
     }  # fmt: skip
     assert (document["format"], document["outcome"], document["exit_code"]) == (1, "regression", 1)
     assert document["counts"]["regression"] == 1
@@ -132,7 +133,7 @@ def test_no_name_breaks_out(verdict, name):
     rows = [line for line in text.splitlines() if line.startswith("|")]
     for row in rows:  # an escaped character neither ends a cell nor opens code
         bare = re.sub(r"\\.", "", row)
-        assert bare.count("|") == 12
+        assert bare.count("|") == 13
         assert "`" not in bare
 
 

@@ -1,0 +1,112 @@
+"""Before anything is trained: whether a study could find a complete removal of the disparity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fairbench.analyze.axes import as_loss
+from fairbench.analyze.evaluate import evaluate
+from fairbench.analyze.intervals import smallest_detectable
+from fairbench.analyze.overlap import split_overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fairbench.analyze.axes import Best
+    from fairbench.dataset import Dataset, FloatArray
+    from fairbench.plugins import Component
+    from fairbench.protocol import Split
+
+__all__ = ["hopeless"]
+
+MOST_ROWS = 20_000
+"""Training rows that a linear model is fitted to: a rough guide needs no more."""
+
+
+def hopeless(
+    datasets: Mapping[str, Dataset],
+    splits: Mapping[str, Sequence[Split]],
+    views: Mapping[str, tuple[str, str]],
+    metric: Component,
+    seeds: int,
+    comparisons: int,
+    /,
+) -> list[str]:
+    """A sentence for every dataset on which too little could be found, whatever a method does.
+
+    A guide by linear models, in milliseconds: what one of them errs more for one group is taken
+    for the baseline's disparity, and how far it moves when the model is fitted to a bootstrap
+    sample of its training rows, for what two trainings differ by.
+
+    Parameters
+    ----------
+    views
+        Target and protected attribute by dataset.
+    metric
+        The disparity metric; nothing is said of one without a natural zero.
+    seeds, comparisons
+        Seeds per split, and how many comparisons are adjusted together.
+    """
+    if getattr(metric.description, "best", "low") == "high":
+        return []
+    found = []
+    for name, data in datasets.items():
+        target, protected = views[name]
+        column = data.target_names.index(target)
+        parts = splits[name]
+        fitted = [_disparities(data, part, column, protected, metric) for part in parts]
+        base, again = np.array(fitted).T
+        shared = split_overlap(parts)
+        deviation = float((again - base).std(ddof=1)) / float(np.sqrt(seeds))
+        size = (
+            smallest_detectable(
+                deviation, len(parts), shared.ratio, df=shared.df, comparisons=comparisons
+            )
+            if len(parts) > 1
+            else float("nan")
+        )
+        disparity = float(base.mean())
+        if size > disparity:
+            found.append(
+                f"on {name} this study would usually miss even a complete removal of the "
+                f"{metric.description.name}: going by linear models, it misses differences "
+                f"below {size:.3g}, and the disparity is about {disparity:.3g}; "
+                "`fairbench plan` says what more splits, seeds or rows would find"
+            )
+    return found
+
+
+def _disparities(
+    data: Dataset, split: Split, column: int, protected: str, metric: Component
+) -> tuple[float, float]:
+    """Test losses of a linear model, and of one fitted to a bootstrap sample."""
+    attribute = next(a for a in data.protected if a.name == protected)
+    rng = np.random.default_rng(0)
+    train = split.train
+    if len(train) > MOST_ROWS:
+        train = rng.choice(train, MOST_ROWS, replace=False)
+    target = data.targets[:, column]
+    predictions = [
+        _fitted(data.features, target, rows, split.test)
+        for rows in (train, rng.choice(train, len(train)))
+    ]
+    labels = attribute.rows(split.test)
+    values, _ = evaluate(np.stack(predictions), target[split.test], labels, [metric])
+    best: Best = getattr(metric.description, "best", "low")
+    first, second = as_loss(values[metric.description.name], best)
+    return float(first), float(second)
+
+
+def _fitted(
+    features: FloatArray, target: FloatArray, train: np.ndarray, test: np.ndarray
+) -> FloatArray:
+    """Predictions on `test` of least squares with a small penalty, in standardised features."""
+    mean, scale = features[train].mean(axis=0), features[train].std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    x = (features[train] - mean) / scale
+    gram = x.T @ x + 1e-3 * len(train) * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, x.T @ (target[train] - target[train].mean()))
+    predicted: FloatArray = (features[test] - mean) / scale @ weights + target[train].mean()
+    return predicted

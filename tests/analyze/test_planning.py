@@ -1,0 +1,107 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fairbench.analyze import Run, Spread, corrected_interval, designs, hopeless, pilots
+from fairbench.analyze.planning import rotation, spread_of
+from fairbench.dataset import Card, Dataset, Protected
+from fairbench.plugins import load
+from fairbench.protocol import Split
+
+
+def pairs(splits, seeds, spread, rng):
+    """Rows of `paired` for differences with this spread."""
+    shared = rng.normal(scale=spread.split_sd, size=(splits, 1))
+    values = shared + rng.normal(scale=spread.seed_sd, size=(splits, seeds))
+    variance = values.var(axis=1, ddof=1) / seeds if seeds > 1 else np.full(splits, np.nan)
+    return pd.DataFrame(
+        {
+            "disparity_difference": values.mean(axis=1),
+            "seed_variance": variance,
+            "seeds": seeds,
+        }
+    )
+
+
+def test_the_spread_of_a_pilot_is_taken_apart():
+    rng = np.random.default_rng(0)
+    found = spread_of(pairs(4000, 3, Spread(0.3, 0.5), rng))
+    assert found.split_sd == pytest.approx(0.3, rel=0.05)
+    assert found.seed_sd == pytest.approx(0.5, rel=0.05)
+    assert found.deviation(5) == pytest.approx(np.sqrt(0.09 + 0.25 / 5), rel=0.05)
+    single = spread_of(pairs(4000, 1, Spread(0.3, 0.4), rng))
+    assert np.isnan(single.seed_sd)
+    assert single.deviation(1) == single.deviation(10) == pytest.approx(0.5, rel=0.05)
+
+
+def test_more_of_anything_finds_smaller_differences():
+    found = {(d.splits, d.seeds): d.detectable for d in designs(Spread(0.3, 0.5))}
+    assert found[10, 2] < found[5, 2]
+    assert found[5, 3] < found[5, 2] < found[5, 1]
+    adjusted = {(d.splits, d.seeds): d.detectable for d in designs(Spread(0.3, 0.5), comparisons=9)}
+    assert all(adjusted[key] > found[key] for key in found)
+    more = Spread(0.3, 0.5).with_rows(4)
+    assert (more.split_sd, more.seed_sd) == (0.15, 0.5)
+
+
+@pytest.mark.parametrize(("splits", "seeds"), [(5, 2), (10, 1), (20, 3)])
+def test_what_is_printed_is_found_four_times_in_five(splits, seeds):
+    """Differences of splits as correlated as folds that take turns are taken to be."""
+    spread = Spread(0.3, 0.5)
+    size = next(d.detectable for d in designs(spread) if (d.splits, d.seeds) == (splits, seeds))
+    shared = rotation(splits, 5)
+    rho = shared.ratio / (1 + shared.ratio)
+    rng = np.random.default_rng(splits)
+    # Of variance V, two by two with the correlation ρ, so that s² has the mean V (1 − ρ).
+    total = spread.deviation(seeds) ** 2 / (1 - rho)
+    common = rng.normal(size=(1500, 1)) * np.sqrt(rho * total)
+    own = rng.normal(size=(1500, splits)) * np.sqrt((1 - rho) * total)
+    found = [
+        corrected_interval(row, shared.ratio, df=shared.df).p <= 0.05 for row in size + common + own
+    ]
+    assert 0.76 <= np.mean(found) <= 0.86
+
+
+def test_a_run_is_a_pilot(make_run, metrics):
+    def predict(trial, y, groups, rng):
+        return y + rng.normal(size=y.shape) * (1 + groups[:, None])
+
+    folder = make_run(splits=6, seeds=(0, 1), rows=300, predict=predict)
+    manifest = dict(folder.manifest) | {"progress": {"train_seconds": 24.0}}
+    folder.write_manifest(manifest)
+    (found,) = pilots(Run(folder.path))
+    assert (found.dataset, found.method, found.comparisons) == ("toy", "tuned", 1)
+    assert found.seconds == pytest.approx(24 / 12)
+    assert found.disparity == pytest.approx(Run(folder.path).verdicts()["base_disparity"].item())
+    (half,) = pilots(Run(folder.path), rows=1200)
+    assert half.spread.split_sd == pytest.approx(found.spread.split_sd / 2)
+    assert half.spread.seed_sd == found.spread.seed_sd
+
+
+def data(gap, rows=400):
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 2, rows)
+    features = rng.normal(size=(rows, 3))
+    y = features.sum(axis=1) + rng.normal(size=rows) * (1 + gap * groups)
+    attribute = Protected("sex", "binary", groups.astype(float), groups, ("f", "m"))
+    card = Card(title="", source="", licence="")
+    return Dataset(
+        "toy", features, ("a", "b", "c"), y[:, None], ("y",), (attribute,), None, "", card
+    )
+
+
+def said(dataset, comparisons=1, size=400):
+    rng = np.random.default_rng(4)
+    parts = []
+    for _ in range(5):
+        order = rng.permutation(size)
+        parts.append(Split(*(np.sort(p) for p in np.split(order, [240, 320]))))
+    metric = load().find("metric", "rmse-disparity")
+    return hopeless({"toy": dataset}, {"toy": parts}, {"toy": ("y", "sex")}, metric, 2, comparisons)
+
+
+def test_a_study_that_cannot_find_anything_is_told_so():
+    assert said(data(gap=2.0)) == []
+    (told,) = said(data(gap=0.0), comparisons=20)
+    assert "even a complete removal of the rmse-disparity" in told
+    assert "fairbench plan" in told

@@ -1,0 +1,167 @@
+"""Verdicts on real trainings whose truth is known, over many datasets.
+
+``python tests/statistics/referee.py 100 --out docs/statistics-results.json`` trains a hundred
+studies on synthetic rows through `fairbench.run` (each some ten thousand small networks), judges
+every design that is contained in them, and writes counts. It adds to the file where it
+exists, so that it can be stopped and continued; `docs/figures/calibration.py` makes the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from referee_methods import Methods
+
+import fairbench
+from fairbench.analyze import Axes, Correction, Run, fronts_table, split_overlap
+from fairbench.analyze.held_out import held_out, points_deployed
+from fairbench.analyze.matched import baseline_points, matched_points
+from fairbench.analyze.population import population_table
+from fairbench.analyze.simulation import judge_each
+from fairbench.plugins import added
+
+AXES = Axes("rmse", "rmse-disparity")
+SPLITS, SEEDS = (5, 10, 20), (1, 3, 10)
+VALUES = (4, 25, 50)
+EFFECTS = (0.05, 0.1, 0.15, 0.2)
+KNOBS = ("inert-rate", "inert-dropout")
+SINGLE = ("copy", *(f"repaired-{e:g}" for e in EFFECTS), "levelled", "inflated")
+ROWS = 1000
+
+
+def study(number: int, splits: int, seeds: int, values: int) -> fairbench.Study:
+    """One dataset of its own, the baseline, two knobs that do nothing, and known effects."""
+    grid = np.round(0.7 * (1.43 / 0.7) ** np.linspace(0, 1, values), 6).tolist()
+    small = {"architecture": {"hidden": [16], "dropout": 0.1}}
+    methods = [
+        {"name": "single-task", "options": small},
+        {"name": "inert-rate", "tradeoff": grid, "options": small},
+        {"name": "inert-dropout", "tradeoff": list(range(1, values + 1)), "options": small},
+        {"name": "copy", "options": small},
+        {"name": "levelled", "options": {**small, "share": 0.35}},
+        {"name": "inflated", "options": {**small, "share": 0.045}},
+    ]
+    methods += [
+        {"name": "repaired", "label": f"repaired-{e:g}", "options": {**small, "share": e}}
+        for e in EFFECTS
+    ]
+    return fairbench.Study(
+        methods=methods,
+        datasets=[{"name": "synthetic", "options": {"rows": ROWS, "seed": 1000 + number}}],
+        splits=splits,
+        seeds=seeds,
+        entropy=number,
+        metrics=["rmse", "rmse-disparity"],
+        training={"epochs": 8, "batch_size": 64},
+    )
+
+
+def subset(table: pd.DataFrame, splits: int, seeds: int, values: int) -> pd.DataFrame:
+    """What a smaller study would have held: fewer splits and seeds, and every so many values."""
+    kept = table[(table["split"] < splits) & (table["seed"] < seeds)]
+    grids = kept.groupby("method")["value"].transform(lambda v: v.rank(method="dense"))
+    most = kept.groupby("method")["value"].transform("nunique")
+    wanted = {round(1 + k * (int(most.max()) - 1) / (values - 1)) for k in range(values)}
+    return kept[(most <= 1) | grids.isin(list(wanted))]
+
+
+def judged(run: Run, splits: int, seeds: int, values: int) -> pd.DataFrame:
+    """Verdicts on a study of this design that is contained in `run`."""
+    metrics = subset(run.metrics(), splits, seeds, values)
+    fronts = fronts_table(metrics, "validation", AXES)
+    share = split_overlap(run._rows["synthetic"].splits[:splits])
+    correction = Correction(share.ratio, share.df, share.distinct)
+    # Each method alone: one comparison, nothing to adjust for.
+    return judge_each(fronts, run.groups(), baseline="single-task", correction=correction)
+
+
+def population(run: Run, splits: int, seeds: int) -> pd.DataFrame:
+    """Intervals of the population for methods of one value."""
+    metrics = subset(run.metrics(), splits, seeds, 4)
+    fronts = fronts_table(metrics[~metrics["method"].isin(KNOBS)], "validation", AXES)
+    chosen = points_deployed(
+        baseline_points(fronts, AXES, "single-task"), matched_points(fronts, AXES, "single-task")
+    )
+    kept = chosen["method"].isin(["single-task", "copy", "repaired-0.15"])
+    rows = run._rows
+    return population_table(
+        held_out(run._folder, chosen[kept]),
+        rows,
+        run._component("rmse-disparity"),
+        "low",
+        "single-task",
+        {"synthetic": split_overlap(rows["synthetic"].splits)},
+        0,
+    )
+
+
+def one(number: int, splits: int, seeds: int, values: int) -> list[dict]:
+    """Train study `number`, and one record per design and method."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = fairbench.run(
+            study(number, splits, seeds, values), out=Path(folder) / "run", jobs=1, device="cpu"
+        )
+        return records(run, number, splits, seeds, values)
+
+
+def records(run: Run, number: int, splits: int, seeds: int, values: int) -> list[dict]:
+    """What verdicts say in every design within reach."""
+    found = []
+    whole = judged(run, splits, seeds, values).set_index("method")["difference"]
+    for j in (j for j in SPLITS if j <= splits):
+        for s in (s for s in SEEDS if s <= seeds):
+            beyond = population(run, j, s).set_index("method") if s == 3 else pd.DataFrame()
+            for k in (k for k in VALUES if k <= values):
+                table = judged(run, j, s, k)
+                if k != VALUES[0]:
+                    table = table[table["method"].isin(KNOBS)]
+                for row in table.itertuples():
+                    one = {
+                        "study": number, "splits": j, "seeds": s, "method": row.method,
+                        "values": k if row.method in KNOBS else 1,
+                        "verdict": row.verdict, "accuracy": row.accuracy,
+                        "difference": row.difference, "low": row.low, "high": row.high,
+                        "base": row.base_disparity, "detectable": row.detectable,
+                        "error_excess": row.error_difference / row.base_error,
+                        "dataset": whole[row.method],
+                    }  # fmt: skip
+                    if row.method in beyond.index:
+                        one["population"] = beyond.loc[
+                            row.method, ["population_low", "population_high"]
+                        ].tolist()
+                    found.append(one)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", type=int)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--values", type=int, default=50)
+    options = parser.parse_args()
+    # One line per study while it runs; `docs/figures/calibration.py` makes the table of counts.
+    done = set()
+    if options.out.exists():
+        lines = options.out.read_text().splitlines()
+        done = {json.loads(line)[0]["study"] for line in lines}
+    with added(Methods(), name="referee"), options.out.open("a") as out:
+        for number in range(options.studies):
+            if number not in done:
+                line = one(number, options.splits, options.seeds, options.values)
+                out.write(json.dumps(line) + "\n")
+                out.flush()
+
+
+if __name__ == "__main__":
+    main()
