@@ -352,7 +352,7 @@ def random_groups(count: int) -> list[Row]:
 
 SECTIONS: dict[str, tuple[Callable[[int], Any], int]] = {
     "chance": (against_chance, 500),
-    "growth": (growth, 80),
+    "growth": (growth, 40),
     "spreads": (spreads, 400),
     "over": (over_datasets, 4000),
     "random": (random_groups, 24),

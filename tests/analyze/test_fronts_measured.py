@@ -16,6 +16,7 @@ from fairbench.analyze import (
     mean_over_splits,
     surfaces,
 )
+from fairbench.analyze.intervals import Correction
 from fairbench.errors import StudyError
 
 POINTS = arrays(float, (6, 2), elements=st.sampled_from(np.linspace(0, 1.25, 11).tolist()))
@@ -194,7 +195,7 @@ def test_an_epsilon_below_zero_has_an_interval():
     """Test rows may be easier than the selection rows that the reference front is made of."""
     table = pd.DataFrame(
         {
-            **{name: "x" for name in ("target", "protected", "method")},
+            **dict.fromkeys(("target", "protected", "method"), "x"),
             "dataset": "d",
             "split": range(4),
             "seed": 0,
