@@ -25,7 +25,7 @@ from fairbench.execute import (
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import RunFolder, writing
-from fairbench.study import Arm, Chunk, Plan, Study, plan, primary_views
+from fairbench.study import Arm, Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -141,8 +141,7 @@ def run(
         session.prepare(resolved)
         progress = progress or Quiet()
         if waiting:
-            session.note(foreseen := _foreseen(resolved))
-            for note in foreseen:
+            for note in session.foresee(resolved):
                 progress.noted(note)
         registry.observers.run_started(str(folder.path))
         shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
@@ -157,26 +156,6 @@ def run(
             raise Interrupted(folder.path, session.trials_done, session.trials) from None
         registry.observers.run_finished(str(folder.path))
         return result
-
-
-def _foreseen(resolved: Plan) -> list[str]:
-    """What this study could not find, told before anything is trained."""
-    from fairbench.analyze import hopeless
-
-    study = resolved.study
-    compared = [key for key in resolved.arms if study.baseline is not None]
-    if resolved.protocol.selection == "test" or len(compared) <= len(resolved.datasets):
-        return []
-    names = {component.name: component for component in resolved.metrics}
-    seeds = len({seed for _, seed in study.repeats}) if study.splits else 1
-    return hopeless(
-        resolved.datasets,
-        resolved.splits,
-        primary_views(study.primary, resolved.datasets),
-        names[study.disparity],
-        seeds,
-        len(compared) - len(resolved.datasets),
-    )
 
 
 def _train(

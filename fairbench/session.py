@@ -17,6 +17,7 @@ from fairbench.execute import Outcome
 from fairbench.method import Fold, Part
 from fairbench.metric import Neighbours
 from fairbench.store import Cost, Rows, RunFolder, writing
+from fairbench.study import primary_views
 
 if TYPE_CHECKING:
     from fairbench.study import Chunk, Plan
@@ -108,11 +109,28 @@ class Session:
                 rows = Rows(data.targets, data.protected, data.clusters, splits, near)
                 self.folder.write_rows(self.description["datasets"][name]["file"], rows)
 
-    def note(self, notes: Sequence[str], /) -> None:
-        """Add remarks on this run to its manifest, each once."""
+    def foresee(self, resolved: Plan) -> list[str]:
+        """What this study could not find, told before it is trained; goes into the manifest."""
+        from fairbench.analyze import hopeless
+
+        study, arms = resolved.study, len(resolved.arms)
+        comparisons = arms - len(resolved.datasets)
+        if not self.description["baseline"] or not comparisons:
+            return []
+        if resolved.protocol.selection == "test":  # described only: nothing is looked for
+            return []
+        found = hopeless(
+            resolved.datasets,
+            resolved.splits,
+            primary_views(study.primary, resolved.datasets),
+            next(c for c in resolved.metrics if study.disparity in (c.name, c.qualified)),
+            len({seed for _, seed in study.repeats}) if study.splits else 1,
+            comparisons,
+        )
         known = self.description["notes"]
-        self.description["notes"] = [*known, *(note for note in notes if note not in known)]
+        self.description["notes"] = [*known, *(note for note in found if note not in known)]
         self.write()
+        return found
 
     def audit(self, resolved: Plan) -> None:
         """Look for what only the features can tell, once per run; goes into the manifest."""
