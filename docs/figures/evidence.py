@@ -143,6 +143,9 @@ FRONTS = {
         splits=5, seeds=3, values=50, trial_sd=0.3, smooth=0.9
     ),
     "10 splits, luck in rows": Truth(splits=10, values=50, row_sd=0.3, value_sd=0.4, smooth=0.9),
+    "5 splits × 3 seeds, luck in rows": Truth(
+        splits=5, seeds=3, values=50, row_sd=0.3, value_sd=0.4, smooth=0.9
+    ),
     "10 splits, noise of training alone": Truth(splits=10, values=50, row_sd=0.0, trial_sd=0.3),
 }
 
