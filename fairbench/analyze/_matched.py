@@ -103,7 +103,7 @@ class Matched(Tables):
         """
         by_row = row_values(self._component(self.axes(error, disparity).disparity))
         held = {} if by_row is None else self._deployed(error, disparity, tolerance)
-        return debiased_table(held, self._rows, by_row, self.baseline, self.ratios)
+        return debiased_table(held, self._rows, by_row, self.baseline, self.corrections)
 
     @once
     def population(

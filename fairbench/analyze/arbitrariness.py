@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from fairbench.analyze.group_values import group_values, units_of, welch_p
+from fairbench.analyze.group_values import compared_labels, group_values, units_of, welch_p
 from fairbench.analyze.matched import METHOD
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ def arbitrariness_table(deployed: Deployed, rows: Mapping[str, Rows], /) -> pd.D
             half = np.where(moved.members > 1, half, np.nan)
         seeds = min(len(one.prediction) for one in several)
         p = welch_p(moved)
-        for g, label in enumerate(attribute.labels):
+        for g, label in enumerate(compared_labels(attribute)):
             variance = moved.values[g]
             low, high = (np.sqrt(np.maximum(variance + side * half[g], 0.0)) for side in (-1, 1))
             sd, spread = np.sqrt(variance), np.sqrt(error.values[g])
             relative = sd / spread if spread > 0 else np.nan
-            most = _exceeded(several, attribute, g)
+            most = _exceeded(several, attribute, attribute.labels.index(label))
             found.append((*key, label, seeds, sd, low, high, relative, most, p))
     ends = ["group", "seeds", "sd", "low", "high", "relative", "most", "groups_p"]
     return pd.DataFrame(found, columns=[*METHOD, *ends])

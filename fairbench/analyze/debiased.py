@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.group_values import group_values, units_of
+from fairbench.analyze.group_values import compared_labels, group_values, units_of
 from fairbench.analyze.intervals import corrected_interval
 from fairbench.analyze.matched import METHOD
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fairbench.analyze.group_values import GroupValues
     from fairbench.analyze.held_out import Deployed, HeldOut
+    from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.metric import RowValues
     from fairbench.store import Rows
@@ -65,11 +66,12 @@ def debiased_by_split(
 
 def needs_debiasing(protected: Protected, units: IntArray, splits: list[HeldOut], /) -> bool:
     """Whether a largest minus smallest is mostly chance: many groups, or small ones."""
-    if len(protected.labels) > 2:
+    compared = [protected.labels.index(label) for label in compared_labels(protected)]
+    if len(compared) > 2:
         return True
     for tested in splits:
         groups = protected.groups[tested.rows]
-        for group in range(len(protected.labels)):
+        for group in compared:
             if len(np.unique(units[tested.rows[groups == group]])) < FEW_ROWS:
                 return True
     return False
@@ -80,7 +82,7 @@ def debiased_table(
     rows: Mapping[str, Rows],
     by_row: RowValues | None,
     baseline: str,
-    ratios: Mapping[str, float],
+    corrections: Mapping[str, Correction],
     /,
 ) -> pd.DataFrame:
     """De-biased variance between groups of every method, and its difference to the baseline's.
@@ -93,8 +95,8 @@ def debiased_table(
         What a run stored of its datasets' rows.
     by_row
         Row values of the metric; without them there are no rows.
-    ratios
-        Test rows over training rows, by dataset.
+    corrections
+        What correlated splits add to the variance of a mean over them, by dataset.
 
     Returns
     -------
@@ -120,7 +122,8 @@ def debiased_table(
             both[name] = dict(zip((one.split for one in held), values, strict=True))
         shared = sorted(both["own"].keys() & both["base"].keys())
         own, other = (np.array([both[name][j] for j in shared]) for name in ("own", "base"))
-        change = corrected_interval(own - other, ratios[dataset])
+        known = corrections[dataset]
+        change = corrected_interval(own - other, known.ratio, df=known.free(len(shared)))
         found.append((
             *(dataset, target, protected, method),
             *(float(np.mean(other)), float(np.mean(own))),

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from fairbench.analyze.comparisons import holm
-from fairbench.analyze.group_values import group_values, units_of
+from fairbench.analyze.group_values import compared_labels, group_values, units_of
 from fairbench.analyze.matched import METHOD
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def group_tables(
         found = None if by_row is None else group_values(by_row, attribute, units, splits)
         if found is None:
             continue
+        labels = compared_labels(attribute)
         half = _half(np.sqrt(np.diag(found.covariance)), found.members - 1.0)
         for label, count, value, reach in zip(
-            attribute.labels, found.members, found.values, half, strict=True
+            labels, found.members, found.values, half, strict=True
         ):
             groups.append((*key, label, int(count), value, value - reach, value + reach))
-        labels = attribute.labels
         pairs += [
             (*key, labels[g], labels[h], *numbers)
             for (g, h), numbers in zip(

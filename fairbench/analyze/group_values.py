@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.metric import RowValues
 
-__all__ = ["GroupValues", "group_values", "largest_t", "units_of", "welch_p"]
+__all__ = ["GroupValues", "compared_labels", "group_values", "largest_t", "units_of", "welch_p"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ def units_of(clusters: IntArray | None, rows: int, /) -> IntArray:
     return np.asarray(np.unique(clusters, return_inverse=True)[1], dtype=np.int64)
 
 
+def compared_labels(protected: Protected, /) -> tuple[str, ...]:
+    """Labels of the groups that are compared, in the order of `GroupValues.values`."""
+    return tuple(label for label in protected.labels if label not in protected.small)
+
+
 def group_values(
     by_row: RowValues,
     protected: Protected,
@@ -75,6 +80,8 @@ def group_values(
     /,
 ) -> GroupValues | None:
     """Mean of row values by group over splits and seeds; None where no split has every group.
+
+    Groups too small to be compared are left out, see `compared_labels` for the others.
 
     Parameters
     ----------
@@ -87,18 +94,23 @@ def group_values(
     splits
         Test rows and predictions of each split.
     """
-    k, count = len(protected.labels), int(units.max()) + 1
+    k, count = len(compared_labels(protected)), int(units.max()) + 1
     values, used = np.zeros(k), 0
     contributions = np.zeros(count * k)
     present = np.zeros(count * k, dtype=bool)
     for tested in splits:
         labels = protected.rows(tested.rows)
+        prediction, target, rows = tested.prediction, tested.target, tested.rows
+        if protected.small:
+            kept = labels.is_compared
+            prediction, target, rows = prediction[:, kept], target[kept], rows[kept]
+            labels = labels.compared()
         sizes = np.bincount(labels.groups, minlength=k)
         if not sizes.all():
             continue
-        row = by_row(tested.prediction, tested.target, labels).mean(axis=0)
+        row = by_row(prediction, target, labels).mean(axis=0)
         means = np.bincount(labels.groups, row, minlength=k) / sizes
-        place = units[tested.rows] * k + labels.groups
+        place = units[rows] * k + labels.groups
         moved = (row - means[labels.groups]) / sizes[labels.groups]
         contributions += np.bincount(place, moved, minlength=count * k)
         present[place] = True

@@ -89,7 +89,7 @@ def judge(
     if chance is not None:
         compared = with_chance(compared, chance)
     if population is not None:
-        compared = compared.merge(population, on=METHOD, how="left", validate="one_to_one")
+        compared = _with(compared, population)
     if debiased is not None:
         compared = with_debiased(compared, debiased)
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
@@ -160,6 +160,13 @@ def with_debiased(compared: pd.DataFrame, debiased: pd.DataFrame, /) -> pd.DataF
     """`compared` with debiased_difference and debiased_p from `debiased_table`, where needed."""
     known = debiased.loc[debiased["needed"].astype(bool), [*METHOD, "difference", "p"]]
     known = known.rename(columns={"difference": "debiased_difference", "p": "debiased_p"})
+    return _with(compared, known)
+
+
+def _with(compared: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """`compared` with the columns of `known`, one row per method; NaN where it has none."""
+    if compared.empty or known.empty:  # empty tables have no types to be merged by
+        return compared.assign(**dict.fromkeys(known.columns.difference(METHOD), np.nan))
     return compared.merge(known, on=METHOD, how="left", validate="one_to_one")
 
 

@@ -16,6 +16,7 @@ from fairbench.analyze import (
     mean_over_splits,
     surfaces,
 )
+from fairbench.analyze.intervals import Correction
 from fairbench.errors import StudyError
 
 POINTS = arrays(float, (6, 2), elements=st.sampled_from(np.linspace(0, 1.25, 11).tolist()))
@@ -188,3 +189,18 @@ def test_attainment_of_an_empty_run(run):
     assert isinstance(empty, pd.DataFrame)
     with pytest.raises(StudyError):
         attainment_difference(empty, run.axes(), "a", "b")
+
+
+def test_an_epsilon_below_zero_has_an_interval():
+    """Test rows may be easier than the selection rows that the reference front is made of."""
+    table = pd.DataFrame(
+        {
+            **dict.fromkeys(("target", "protected", "method"), "x"),
+            "dataset": "d",
+            "split": range(4),
+            "seed": 0,
+            "epsilon": [-0.02, -0.01, 0.01, -0.03],
+        }
+    )
+    found = mean_over_splits(table, ("epsilon",), {"d": Correction(0.25)}).iloc[0]
+    assert found["low"] < found["mean"] < 0 < found["high"]

@@ -94,3 +94,17 @@ def test_of_a_run(make_run):
     rows = folder.rows("toy")
     tested = np.unique(np.concatenate([split.test for split in rows.splits]))
     assert own["units"] == (rows.protected[0].groups[tested] == 1).sum()
+
+
+def test_groups_too_small_to_be_compared_are_left_out():
+    rng = np.random.default_rng(5)
+    groups = np.repeat([0, 1, 2], [20, 3, 30])
+    values = rng.normal(size=53) + 5.0 * (groups == 1)
+    every = np.arange(53)
+    names = ("a", "tiny", "c")
+    attribute = Protected("a", "categorical", 1.0 * groups, groups, names, small=("tiny",))
+    tested = [HeldOut(values[None], np.zeros(53), every)]
+    found = group_values(residual, attribute, every, tested)
+    assert found.values == pytest.approx([values[:20].mean(), values[23:].mean()])
+    assert found.members.tolist() == [20, 30]
+    assert len(pairs_of(found)) == 1
