@@ -167,8 +167,8 @@ def population_interval(
     others, so that the two go together: with a covariance c √(A B) the same reasoning gives
     Q = A (1 − r)/r − 2 c √(A B), to be solved for A, and the variance of the mean is
     A + B + 2 c √(A B) + Q/J and the seeds' part. c is not to be had from a few splits; the
-    value of `TOGETHER` is the smallest with which intervals cover in simulations
-    (docs/statistics.md). Nadeau and Bengio (2003) take all of it for one source whose
+    value of `TOGETHER` is one that does well in simulations, which docs/statistics.md shows
+    together with where it does not. Nadeau and Bengio (2003) take all of it for one source whose
     correlation is the test share.
     """
     known = np.isfinite(differences)

@@ -78,7 +78,7 @@ def test_smooth_luck_is_as_smooth_as_it_says():
     found = simulate_fronts(truth).query("method == 'method'")
     wide = found.pivot_table(index=["split", "seed"], columns="value", values="disparity")
     neighbours = np.mean([wide[k].corr(wide[k + 1]) for k in range(5)])
-    assert 0.6 < neighbours < 0.85
+    assert 0.5 < neighbours < 0.85
     assert wide[0].corr(wide[5]) < neighbours
     assert wide.std().max() < 1.25 * wide.std().min()  # no value varies more than another
 

@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", type=int)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0, help="number of the first study")
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--values", type=int, default=50)
@@ -156,7 +157,7 @@ def main() -> None:
         lines = options.out.read_text().splitlines()
         done = {json.loads(line)[0]["study"] for line in lines}
     with added(Methods(), name="referee"), options.out.open("a") as out:
-        for number in range(options.studies):
+        for number in range(options.first, options.first + options.studies):
             if number not in done:
                 line = one(number, options.splits, options.seeds, options.values)
                 out.write(json.dumps(line) + "\n")
