@@ -289,8 +289,15 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         ),
     }  # fmt: skip
     if "trained" in results:
-        count = results["trained"]["studies"]
-        found["trained-count"] = f"{count} datasets were drawn, and every design is judged on each."
+        designs = results["trained"]["designs"]
+        splits, values = (
+            max(d["studies"] for d in designs if d[name] == most)
+            for name, most in (("splits", 20), ("values", 50))
+        )
+        found["trained-count"] = (
+            f"{results['trained']['studies']} datasets were drawn: {splits} of them hold the "
+            f"designs of 20 splits, {values} those of 10 seeds or 50 values, all of them the others."
+        )
         found |= _trained_tables(results["trained"]["designs"])
     return found
 
