@@ -59,8 +59,21 @@ class Finding:
 
 
 def audit_rows(name: str, rows: Rows, /) -> list[Finding]:
-    """Groups too small on test rows."""
-    return [_small_groups(name, rows, attribute) for attribute in rows.protected]
+    """Groups too small on test rows, or to be compared at all."""
+    findings = [_left_out(name, attribute) for attribute in rows.protected if attribute.small]
+    return findings + [_small_groups(name, rows, attribute) for attribute in rows.protected]
+
+
+def _left_out(name: str, attribute: Protected) -> Finding:
+    """Groups that leave every disparity, with their rows in the table."""
+    counts = np.bincount(attribute.groups, minlength=len(attribute.labels))
+    told = ", ".join(
+        f"{label} ({count} rows)"
+        for label, count in zip(attribute.labels, counts, strict=True)
+        if label in attribute.small
+    )
+    text = f"{attribute.name}: too few rows to be compared, so part of no disparity: {told}"
+    return Finding(name, "groups", "warning", text)
 
 
 def _small_groups(name: str, rows: Rows, attribute: Protected) -> Finding:

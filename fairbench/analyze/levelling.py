@@ -47,10 +47,11 @@ def group_changes(
     DataFrame
         One row per dataset, target, protected attribute and method. gain_p: of no group's
         error being lower (the least one-sided p-value times the number of groups);
-        worst_group: the one with the largest error under the baseline; worst_change: the mean
-        difference of its error, worst_p: one-sided, of it not being higher.
+        worst_group: of those compared the one with the largest error under the baseline;
+        worst_change: the mean difference of its error, worst_p: one-sided, of it not being
+        higher.
     """
-    test = groups[groups["part"] == "test"]
+    test = groups[(groups["part"] == "test") & groups["compared"].astype(bool)]
     test = test.assign(rmse=np.sqrt(test["mse"]))[[*_TRIAL, "group", "rmse"]]
     base = test[test["method"] == baseline].drop(columns="method")
     base = base.rename(columns={"value": "base_value", "rmse": "base_rmse"})

@@ -13,6 +13,7 @@ from fairbench.analyze.primary import DISPARITY_MARGIN, MARGIN
 __all__ = [
     "ACCURACY",
     "EDITION",
+    "FEWEST_ROWS",
     "FEWEST_SPLITS",
     "LEVEL",
     "RULES",
@@ -26,6 +27,9 @@ EDITION = 2
 
 LEVEL = 0.05
 """Largest p-value, adjusted where several comparisons are made, that counts as shown."""
+
+FEWEST_ROWS = 5
+"""Test rows of a group, on the mean over splits, below which nothing rests on it."""
 
 FEWEST_SPLITS = 3
 """Splits below which there is no verdict: two values say too little of their own spread."""
@@ -79,6 +83,11 @@ def _levelled_down(facts: Facts) -> bool:
     return bool(facts["gain_p"] > LEVEL) or _shown(facts["worst_p"])
 
 
+def _group_too_small(facts: Facts) -> bool:
+    """Whether the disparity may rest on a handful of rows; not where that is unknown."""
+    return bool(facts["smallest_rows"] < FEWEST_ROWS)
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "described only",
@@ -90,6 +99,11 @@ RULES: tuple[Rule, ...] = (
         "no verdict",
         f"fewer than {FEWEST_SPLITS} different splits have both the method and the baseline",
         lambda facts: facts["distinct"] < FEWEST_SPLITS,
+    ),
+    Rule(
+        "no verdict",
+        f"a group that is compared has fewer than {FEWEST_ROWS} test rows a split on average",
+        _group_too_small,
     ),
     Rule(
         "nothing to repair",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fairbench.analyze.rules import LEVEL
+from fairbench.analyze.rules import FEWEST_SPLITS, LEVEL
 from fairbench.analyze.shares import share
 
 if TYPE_CHECKING:
@@ -28,13 +28,20 @@ _IS = {
 def sentence(facts: Mapping[str, Any], axes: Axes, baseline: str, /) -> str:
     """The verdict of a row of `verdicts`, with its cost in error and its splits."""
     told = _told(facts, axes, baseline)
+    if facts["left_out"]:
+        told += f" Left out of the disparity, for too few rows: {facts['left_out']}."
     return told if facts["analysis"] == "primary" else f"Exploratory: {told}"
 
 
 def _told(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     method, splits, verdict = facts["method"], facts["splits"], facts["verdict"]
-    if verdict == "no verdict":
+    if verdict == "no verdict" and facts["distinct"] < FEWEST_SPLITS:
         return f"{method}: no verdict, only {facts['distinct']} different split(s) with {baseline}."
+    if verdict == "no verdict":
+        return (
+            f"{method}: no verdict, group {facts['smallest_group']} has only "
+            f"{facts['smallest_rows']:.2g} test rows a split."
+        )
     disparity = _change(facts, "", "base_disparity", axes.disparity, axes.disparity_best)
     error = _change(facts, "error_", "base_error", axes.error, axes.error_best)
     if verdict == "described only":
@@ -89,11 +96,10 @@ def _beyond(facts: Mapping[str, Any], best: Best) -> str:
 
 def _accuracy(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     """The verdict on accuracy, in per cent of the baseline's error."""
-    change, base = facts["error_difference"], abs(facts["base_error"])
-    low, high = facts["error_low"], facts["error_high"]
-    if not base or not np.isfinite(low):
+    changes = np.array([facts["error_difference"], facts["error_low"], facts["error_high"]])
+    percent = (100 * share(changes, abs(facts["base_error"]))).tolist()
+    if not np.isfinite(percent).all():
         return ""
-    percent = [100 * value / base for value in (change, low, high)]
     match facts["accuracy"]:
         case "more accurate":
             size, least, most = -percent[0], -percent[2], -percent[1]

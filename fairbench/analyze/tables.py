@@ -37,7 +37,10 @@ TRIAL = ("dataset", "method", "value", "seed", "split")
 METRIC_COLUMNS = (*TRIAL, "part", "target", "protected", "status", "reasons")
 """Columns of the metrics table beside the metrics."""
 
-_GROUP_COLUMNS = (*TRIAL, "part", "target", "protected", "group", "n", "mae", "mse", "bias")
+_GROUP_COLUMNS = (
+    *(*TRIAL, "part", "target", "protected", "group", "compared"),
+    *("n", "mae", "mse", "bias"),
+)
 _TRIAL_COLUMNS = (*TRIAL, "status", "note", "chunk", "epochs")
 _RUN = ["dataset", "target", "protected", "method", "split", "seed"]
 _POINT = ["error", "disparity", "selection_error", "selection_disparity"]
@@ -112,8 +115,9 @@ def metrics_table(folder: RunFolder, metrics: Sequence[Component], /) -> pd.Data
 def groups_table(folder: RunFolder, /) -> pd.DataFrame:
     """Errors by group: one row per trial, part, target, protected attribute and group.
 
-    Columns n (rows of the group in that part), mae, mse and bias (mean of ŷ − y), in the
-    target's units; NaN for a group without rows and for a trial without predictions.
+    Columns compared (whether the group is part of disparities), n (its rows in that part), mae, mse
+    and bias (mean of ŷ − y), in the target's units; NaN for a group without rows and for a trial
+    without predictions.
     """
     frames = []
     for columns, _, prediction, target, protected, _ in _predictions(folder):
@@ -122,6 +126,7 @@ def groups_table(folder: RunFolder, /) -> pd.DataFrame:
         frames.append(
             frame.assign(
                 group=errors["group"],
+                compared=~np.isin(errors["group"], protected.small),
                 n=errors["n"],
                 mae=errors["mae"],
                 mse=errors["mse"],

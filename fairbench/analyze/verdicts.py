@@ -9,6 +9,7 @@ import pandas as pd
 
 from fairbench.analyze.comparisons import holm
 from fairbench.analyze.contrasts import compare, paired
+from fairbench.analyze.group_sizes import group_sizes
 from fairbench.analyze.intervals import deviation_limits, smallest_detectable
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import METHOD, PLACE, matched_points
@@ -28,7 +29,10 @@ __all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance", "w
 _ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p")
 """Tests of every comparison, each kind adjusted by itself."""
 
+_NAMES = frozenset({"worst_group", "smallest_group", "left_out"})
+
 _UNKNOWN = (
+    *("smallest_group", "smallest_rows", "left_out"),
     *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
     *("population_low", "population_high", "population_p"),
     *("debiased_difference", "debiased_p"),
@@ -67,7 +71,7 @@ def judge(
     tolerance
         The margin of error, where another than the declared one is asked for.
     groups
-        The groups table, to tell whether anybody gains.
+        The groups table, to tell whether anybody gains and what groups are large enough.
     chance
         From `Run.noise`: whether the baseline's disparity is more than chance gives.
     population
@@ -84,6 +88,9 @@ def judge(
     compared = compare(paired(points), corrections, margin=margin, disparity_margin=room)
     compared = compared.assign(margin=margin, disparity_margin=room)
     if groups is not None:
+        sizes = group_sizes(groups)
+        if len(compared) and len(sizes):  # empty tables have no types to be merged by
+            compared = compared.merge(sizes, on=PLACE, how="left", validate="many_to_one")
         changes = group_changes(points, groups, baseline, corrections)
         compared = compared.merge(changes, on=METHOD, how="left", validate="one_to_one")
     if chance is not None:
@@ -185,9 +192,7 @@ def _inferred(table: pd.DataFrame) -> list[str]:
 
 def _silent(compared: pd.DataFrame) -> dict[str, str | float]:
     """The columns that no other table has filled."""
-    return {
-        name: "" if name == "worst_group" else np.nan for name in _UNKNOWN if name not in compared
-    }
+    return {name: "" if name in _NAMES else np.nan for name in _UNKNOWN if name not in compared}
 
 
 def _is_primary(table: pd.DataFrame, axes: Axes, primary: Primary) -> np.ndarray:

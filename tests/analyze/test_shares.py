@@ -22,8 +22,10 @@ def test_a_sentence_has_no_percentage_of_a_disparity_of_none():
     facts = {
         "method": "m", "splits": 5, "fairer_on": 0, "within": 5, "difference": 0.13,
         "low": 0.1, "high": 0.16, "base_disparity": 5e-17, "error_difference": 0.2,
-        "error_low": 0.1, "error_high": 0.3, "base_error": 2.0,
+        "error_low": 0.1, "error_high": 0.3, "base_error": 2.0, "verdict": "less fair",
+        "accuracy": "less accurate", "analysis": "primary", "population_low": np.nan,
+        "population_high": np.nan, "left_out": "",
     }  # fmt: skip
-    told = sentence(facts, "worse", Axes("rmse", "mean-parity"), "mean")
+    told = sentence(facts, Axes("rmse", "mean-parity"), "mean")
     assert "mean-parity +0.13, 95 %" in told
-    assert "rmse +0.2 (+10.0%)" in told
+    assert "less accurate by 10 % (5 to 15 %)" in told
