@@ -296,7 +296,7 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
         )
         found["trained-count"] = (
             f"{results['trained']['studies']} datasets were drawn: {splits} of them hold the "
-            f"designs of 20 splits, {values} those of 10 seeds or 50 values, all of them the others."
+            f"designs of 20 splits, {values} those of 10 seeds or 50 values, all the others."
         )
         found |= _trained_tables(results["trained"]["designs"])
     return found

@@ -69,7 +69,7 @@ def test_help_lists_verbs_in_order():
     done = CliRunner().invoke(main, ["--help"])
     assert done.exit_code == 0
     listed = done.output.partition("Commands:")[2].splitlines()
-    verbs = ["run", "list", "show", "data", "reproduce", "report"]
+    verbs = ["run", "plan", "list", "show", "data", "reproduce", "report"]
     verbs += ["verify", "baseline", "gate"]
     assert [line.split()[0] for line in listed if line] == verbs
 

@@ -152,3 +152,23 @@ def test_problems_and_notes_reach_the_reader(contents):
 def test_diverged_trials_are_told_from_failed_chunks(contents):
     assert list(contents.diverged["status"]) == ["diverged"]
     assert list(contents.failures["method"]) == ["ridge"]
+
+
+def test_an_old_run_is_said_to_have_been_judged_by_older_rules(made_up, tmp_path):
+    folder = made_up.write_run(tmp_path / "old", labels=("boston",), views=1, trouble=False)
+    today = gather([Run(folder.path)], View())
+    assert not any("older rules" in remark for remark in today.remarks)
+    manifest = dict(folder.manifest)
+    del manifest["rules"], manifest["primary"]
+    folder.write_manifest(manifest)
+    (remark,) = [r for r in gather([Run(folder.path)], View()).remarks if "older rules" in r]
+    assert "declared no primary analysis" in remark
+
+
+def test_runs_that_select_on_test_are_described_only(made_up, tmp_path):
+    folder = made_up.write_run(
+        tmp_path / "run", labels=("boston",), views=1, trouble=False, selection="test"
+    )
+    judged = gather([Run(folder.path)], View()).judgement.verdicts
+    assert set(judged["verdict"]) == {"described only"}
+    assert judged[["p", "adjusted_p", "low", "population_low"]].isna().all(axis=None)
