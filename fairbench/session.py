@@ -186,7 +186,10 @@ class Session:
             **self.description,
             **({} if self._audits is None else {"audits": self._audits}),
             "remarks": self._remarks,
-            "notes": gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
+            "notes": [
+                *self._remarks,
+                *gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
+            ],
             "command": self._before.get("command") or self._sittings.command,
             "progress": self._progress(),
             "sittings": self._sittings.document(),

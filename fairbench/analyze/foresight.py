@@ -10,6 +10,7 @@ from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.intervals import smallest_detectable
 from fairbench.analyze.overlap import split_overlap
+from fairbench.method import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,14 +60,12 @@ def hopeless(
         fitted = [_disparities(data, part, column, protected, metric) for part in parts]
         base, again = np.array(fitted).T
         shared = split_overlap(parts)
-        deviation = float((again - base).std(ddof=1)) / float(np.sqrt(seeds))
-        size = (
-            smallest_detectable(
+        size = float("nan")  # a single split has no spread to go by
+        if len(parts) > 1:
+            deviation = float((again - base).std(ddof=1)) / float(np.sqrt(seeds))
+            size = smallest_detectable(
                 deviation, len(parts), shared.ratio, df=shared.df, comparisons=comparisons
             )
-            if len(parts) > 1
-            else float("nan")
-        )
         disparity = float(base.mean())
         if size > disparity:
             found.append(
@@ -84,29 +83,28 @@ def _disparities(
     """Test losses of a linear model, and of one fitted to a bootstrap sample."""
     attribute = next(a for a in data.protected if a.name == protected)
     rng = np.random.default_rng(0)
-    train = split.train
-    if len(train) > MOST_ROWS:
-        train = rng.choice(train, MOST_ROWS, replace=False)
-    target = data.targets[:, column]
+    fold = Fold(data, split)
+    x, held_out = fold.features("train"), fold.features("test")
+    y = data.targets[split.train, column]
+    kept = np.arange(len(y))
+    if len(y) > MOST_ROWS:
+        kept = rng.choice(len(y), MOST_ROWS, replace=False)
     predictions = [
-        _fitted(data.features, target, rows, split.test)
-        for rows in (train, rng.choice(train, len(train)))
+        _fitted(x[rows], y[rows], held_out) for rows in (kept, rng.choice(kept, len(kept)))
     ]
     labels = attribute.rows(split.test)
-    values, _ = evaluate(np.stack(predictions), target[split.test], labels, [metric])
+    target = data.targets[split.test, column]
+    values, _ = evaluate(np.stack(predictions), target, labels, [metric])
     best: Best = getattr(metric.description, "best", "low")
     first, second = as_loss(values[metric.description.name], best)
     return float(first), float(second)
 
 
-def _fitted(
-    features: FloatArray, target: FloatArray, train: np.ndarray, test: np.ndarray
-) -> FloatArray:
-    """Predictions on `test` of least squares with a small penalty, in standardised features."""
-    mean, scale = features[train].mean(axis=0), features[train].std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    x = (features[train] - mean) / scale
-    gram = x.T @ x + 1e-3 * len(train) * np.eye(x.shape[1])
-    weights = np.linalg.solve(gram, x.T @ (target[train] - target[train].mean()))
-    predicted: FloatArray = (features[test] - mean) / scale @ weights + target[train].mean()
+def _fitted(x: FloatArray, y: FloatArray, held_out: FloatArray) -> FloatArray:
+    """Predictions on `held_out` of least squares with a small penalty, in scaled features."""
+    center = x.mean(axis=0)
+    centred = x - center
+    gram = centred.T @ centred + 1e-3 * len(x) * np.eye(x.shape[1])
+    weights = np.linalg.solve(gram, centred.T @ (y - y.mean()))
+    predicted: FloatArray = (held_out - center) @ weights + y.mean()
     return predicted

@@ -123,7 +123,12 @@ def simulate(truth: Truth, studies: int = 1, seed: int = 0) -> tuple[pd.DataFram
         front=True,
     )
     groups = pd.concat(
-        [frame.assign(part="test", group=str(g), mse=rmse**2) for g, rmse in enumerate(by_group)]
+        [
+            frame.assign(
+                part="test", group=str(g), compared=True, n=truth.rows // FOLDS // 2, mse=rmse**2
+            )
+            for g, rmse in enumerate(by_group)
+        ]
     )
     return fronts[list(FRONT_COLUMNS)], groups
 
@@ -201,7 +206,8 @@ def judge_each(
     table = compare(paired(points), corrections)
     adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
     table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
-    table = table.assign(gain_p=np.nan, worst_p=np.nan, adjusted_debiased_p=np.nan)
+    unknown = ("gain_p", "worst_p", "adjusted_debiased_p", "smallest_rows")
+    table = table.assign(**dict.fromkeys(unknown, np.nan))
     if groups is not None:
         changes = group_changes(points, groups, baseline, corrections)
         table = table.drop(columns=["gain_p", "worst_p"]).merge(changes, on=METHOD)

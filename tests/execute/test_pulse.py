@@ -38,9 +38,11 @@ def wait_for_seconds_of_work(pid: int, seconds: float) -> None:
 
 
 def test_a_process_that_neither_speaks_nor_works(running):
-    process = running("import time; time.sleep(100)")
-    wait_for_seconds_of_work(process.pid, 0.01)
-    time.sleep(0.2)
+    process = running("sum(range(3_000_000)); import time; time.sleep(100)")
+    wait_for_seconds_of_work(process.pid, 0.02)
+    done = -1.0
+    while done < (done := pulse._cpu_seconds(process.pid)):  # until it has come to its sleep
+        time.sleep(0.2)
     beats = Pulse(process.pid)
     assert not beats.stopped(100.0, 60.0)
     assert not beats.stopped(159.0, 60.0)

@@ -6,6 +6,7 @@ import fairbench
 from fairbench.analyze import DISPARITY_MARGIN, MARGIN, Run
 from fairbench.errors import StudyError
 from fairbench.plugins import load
+from fairbench.runner import Quiet
 from fairbench.study import PrimarySpec, Study, plan, primary_views, validated
 
 RIDGE = {
@@ -61,7 +62,7 @@ def test_what_was_declared_is_in_the_run_and_an_exchange_is_noted(tmp_path):
 
 
 def test_a_run_says_beforehand_what_it_cannot_find(tmp_path):
-    class Listening:
+    class Listening(Quiet):
         notes = ()
 
         def started(self, *_):
@@ -69,10 +70,6 @@ def test_a_run_says_beforehand_what_it_cannot_find(tmp_path):
 
         def noted(self, note):
             self.notes = (*self.notes, note)
-
-        def finished(self, _): ...
-
-        def stopped(self): ...
 
     told = Listening()
     fair = {"name": "synthetic", "options": {"rows": 200, "noise_ratio": 1.0}}
