@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["WORTH_KNOWING", "seconds_of"]
 
-WORTH_KNOWING = 20_000_000
+WORTH_KNOWING = 200_000_000
 """Rows to be learned from (over trials and epochs) from which an estimate is worth its seconds."""
 
 FEW, MORE = 2_000, 16_000
 """Training rows of the two trials that are timed."""
 
-FEWEST_TRIALS = 4
-"""Trials that are timed together: as a chunk shares some work among its trials."""
+TIMED_TRIALS = 16
+"""Trials that are timed together, at most: a chunk shares some work among its trials."""
 
 
 def seconds_of(shared: Shared, jobs: Sequence[Job], /) -> float | None:
@@ -60,7 +60,7 @@ def _seconds(shared: Shared, jobs: Sequence[Job]) -> float:
     _timed(shared, first, min(FEW, rows))
     few, few_steps = _timed(shared, first, min(FEW, rows))
     more, more_steps = _timed(shared, first, min(MORE, rows))
-    timed = min(FEWEST_TRIALS, len(first.chunk.trials))
+    timed = min(TIMED_TRIALS, len(first.chunk.trials))
     slope = max(0.0, more - few)
     if more_steps > few_steps:
         steps = trials * first.training.epochs * -(-rows // first.training.batch_size)
@@ -74,7 +74,7 @@ def _timed(shared: Shared, job: Job, rows: int) -> tuple[float, int]:
     chunk = job.chunk
     data, split = shared.datasets[chunk.dataset], shared.splits[chunk.dataset][chunk.split]
     small, parts = _part(data, split, rows)
-    trials = chunk.trials[:FEWEST_TRIALS]
+    trials = chunk.trials[:TIMED_TRIALS]
     tried = replace(
         job,
         chunk=replace(chunk, trials=trials),
