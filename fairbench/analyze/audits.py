@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from fairbench.dataset import Dataset, FloatArray, IntArray, Protected
     from fairbench.protocol import Split
@@ -127,16 +128,27 @@ def audit_dataset(dataset: Dataset, splits: Sequence[Split], /) -> list[Finding]
 
 
 def _duplicates(dataset: Dataset, splits: Sequence[Split]) -> Finding:
-    features = dataset.features
-    if dataset.imputed:  # missing cells equal each other
-        features = np.where(np.isnan(features), np.inf, features)
-    table = np.column_stack([features, dataset.targets])
-    alike = np.unique(table, axis=0, return_inverse=True)[1].reshape(-1)
+    alike = _row_hashes(dataset)
     found = [(int(np.isin(alike[s.test], alike[s.train]).sum()), len(s.test)) for s in splits]
     worst, rows = max(found, key=lambda pair: pair[0] / pair[1])
     share = f" ({worst / rows:.1%})" if worst >= rows / 1000 else ""
     text = f"{worst:,} of {rows:,} test rows{share} also stand among the training rows of a split"
     return _finding(dataset.name, "duplicates", worst > 0, text if worst else "none across a split")
+
+
+def _row_hashes(dataset: Dataset) -> NDArray[np.uint64]:
+    """(n,) uint64: equal for rows whose features and targets are equal, missing ones included.
+
+    Column by column, in linear time and memory; of ten million different rows, some two share a
+    hash in three of a million tables.
+    """
+    from pandas.util import hash_array
+
+    hashes = np.zeros(dataset.rows, dtype=np.uint64)
+    for column in (*dataset.features.T, *dataset.targets.T):
+        values = np.where(np.isnan(column), np.inf, column) + 0.0  # −0 equals 0
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + hash_array(values)
+    return hashes
 
 
 def _constant(dataset: Dataset, splits: Sequence[Split]) -> Finding:

@@ -156,8 +156,8 @@ def download(browser, button: str) -> list[list[str]]:
         old.unlink()
     browser.driver.find_element("css selector", button).click()
     for _ in range(100):
-        done = list(browser.downloads.glob("*.csv"))
-        if done:
+        done = [path for path in browser.downloads.glob("*.csv") if path.stat().st_size]
+        if done:  # and not about to be filled
             return list(csv.reader(done[0].read_text(encoding="utf-8-sig").splitlines()))
         time.sleep(0.1)
     raise AssertionError("nothing was downloaded")
