@@ -258,6 +258,8 @@ def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
     """Refuse a folder that holds something else than this study."""
     if not (folder.path / "manifest.json").exists():
         others = [p for p in folder.path.iterdir() if not p.name.startswith(".")]
+        if (folder.path / "plan.json").exists():
+            folder.read_manifest()  # which says that it is lost, and how to rebuild it
         if others:
             raise RunFolderError(
                 f"the folder is not empty and holds no run: {others[0].name!r}",

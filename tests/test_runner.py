@@ -223,3 +223,12 @@ def test_a_worker_without_the_drivers_kernel_trains_nothing(tmp_path, monkeypatc
     run = fairbench.run(networks(), out=tmp_path / "run", executor="serial")
     (reason,) = run.failures()["reason"]
     assert "no C++ compiler on the PATH" in reason
+
+
+def test_a_folder_that_lost_its_manifest_is_not_taken_for_a_strangers(tmp_path):
+    out = tmp_path / "run"
+    fairbench.run(STUDY, out=out, executor="serial")
+    (out / "manifest.json").unlink()
+    with pytest.raises(RunFolderError, match="has lost its manifest") as caught:
+        fairbench.run(STUDY, out=out, executor="serial")
+    assert "--repair" in caught.value.mend

@@ -237,9 +237,10 @@ class RunFolder:
         """Replace the manifest; the first one of a run is kept beside it, in case it is lost."""
         self.__dict__.pop("manifest", None)
         sealed = document(manifest)
+        # In this order: a folder with the copy alone has lost its manifest, and has to be repaired.
+        write_json(self.path / "manifest.json", sealed)
         if not (self.path / PLAN).exists():
             write_json(self.path / PLAN, sealed)
-        write_json(self.path / "manifest.json", sealed)
 
     def write_rows(self, file: str, rows: Rows, /) -> None:
         """Store what analysis needs of a dataset under the file stem `file`."""
