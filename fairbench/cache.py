@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from fairbench.errors import StudyError
@@ -12,6 +13,8 @@ __all__ = ["cache_dir"]
 
 def cache_dir() -> Path:
     """The folder ``FAIRBENCH_CACHE``, or fairbench's own in the user's cache.
+
+    A user without a home, as in a container, has one among the temporary files.
 
     Raises
     ------
@@ -29,4 +32,8 @@ def cache_dir() -> Path:
             ) from error
     import pooch
 
-    return Path(pooch.os_cache("fairbench"))
+    try:
+        return Path(pooch.os_cache("fairbench"))
+    except RuntimeError:
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        return Path(tempfile.gettempdir()) / f"fairbench-{user}"

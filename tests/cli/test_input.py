@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from fairbench.cache import cache_dir
 from fairbench.cli import main
 from fairbench.data import locate
 from fairbench.data.locate import search_path
@@ -211,6 +212,18 @@ def test_neither_markup_nor_escapes_act_on_the_terminal(folder):
     said = refused("run", "-m", "mean", "-d", "a\x1b]0;title\x07b.csv")
     assert "\x1b" not in said
     assert "\\x1b]0;title\\x07" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="users have no numbers here")
+def test_a_user_without_a_home_has_a_cache(monkeypatch, folder):
+    """As in a container: no HOME, and a user that nobody knows."""
+    for name in ("HOME", "XDG_CACHE_HOME", "FAIRBENCH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: (_ for _ in ()).throw(KeyError(uid)))
+    assert cache_dir().name == f"fairbench-{os.getuid()}"
+    result = CliRunner().invoke(main, ["data", "list"])
+    assert result.exit_code == 0, result.output
+    assert CliRunner().invoke(main, ["run", *BASE]).exit_code == 0
 
 
 # A configuration of somebody else
