@@ -60,7 +60,10 @@ def wait_for(happened, seconds: float = 120) -> None:
 
 
 def children() -> list[int]:
-    """Processes that this one has started and that have not ended, but for Python's own."""
+    """Processes that this one has started and that have not ended.
+
+    But for Python's own, and the driver of the browser that tests of reports keep for a session.
+    """
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -69,7 +72,7 @@ def children() -> list[int]:
         except OSError:
             continue
         if (
-            b"resource_tracker" not in command
+            not any(name in command for name in (b"resource_tracker", b"chromedriver"))
             and int(rest[1]) == os.getpid()
             and rest[0] not in "ZX"
         ):
