@@ -49,6 +49,7 @@ def command(
     reproduction: Reproduction = registry_for(ctx).find("reproduction", name).build({})
     chosen = _chosen(reproduction, datasets)
     folder = out or Path("runs") / f"reproduce-{name.rpartition(':')[2]}{'-quick' * quick}"
+    _refuse_foreign(folder)
     order = Order(folder, chosen, seeds, quick, jobs, _follow)
     try:
         found = reproduction.run(order)
@@ -74,6 +75,20 @@ def _chosen(reproduction: Reproduction, datasets: tuple[str, ...]) -> tuple[str,
                 mend=near(dataset, reproduction.datasets),
             )
     return tuple(dict.fromkeys(datasets)) or reproduction.datasets
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder of somebody else: documents of a reproduction lie beside its runs."""
+    from fairbench.errors import RunFolderError
+
+    if not folder.is_dir() or any(folder.glob("*/manifest.json")):
+        return
+    if others := sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")):
+        raise RunFolderError(
+            f"the folder is not empty and holds no reproduction: {others[0]!r}",
+            where=str(folder),
+            mend="choose a new or empty folder with --out",
+        )
 
 
 def _follow(name: str) -> Progress:

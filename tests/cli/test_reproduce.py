@@ -99,3 +99,16 @@ def test_interrupted_says_how_to_go_on(tmp_path):
     assert done.exit_code == 130
     assert "3 of 9 trials are saved" in done.stderr
     assert "same command again" in done.stderr
+
+
+def test_a_folder_of_somebody_else_is_refused_before_anything_runs(tmp_path):
+    (tmp_path / "page.html").write_text("precious")
+    done = invoke("made-up", "--out", str(tmp_path))
+    assert done.exit_code == 2
+    assert "holds no reproduction: 'page.html'" in done.stderr
+    assert not Made.orders
+    assert (tmp_path / "page.html").read_text() == "precious"
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/manifest.json").write_text("{}")
+    assert invoke("made-up", "--out", str(tmp_path)).exit_code == 0
+    assert (tmp_path / "page.html").read_text() == "<p>"
