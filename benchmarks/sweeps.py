@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from fairbench.data import open_dataset
 from fairbench.dataset import DatasetSpec
-from fairbench.method import Fold, Training, Trial, Work
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
+from fairbench.method import Trial, Work
 from fairbench.train.fit import Weights, fit
 from fairbench.train.setup import prepare
+from fairbench.training import Training
 
 BATCH = 32
 ROWS = 4_700

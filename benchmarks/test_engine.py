@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmarks.sweeps import PlainLoop, Sweep, chunked, least, limit_seconds, values, work
-from fairbench.method import Training
+from fairbench.training import Training
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty

@@ -28,7 +28,7 @@ def cache_dir() -> Path:
             raise StudyError(
                 f"{folder!r} is no folder: {error}",
                 where="FAIRBENCH_CACHE",
-                mend="name a folder by its full path",
+                hint="name a folder by its full path",
             ) from error
     import pooch
 

@@ -1,4 +1,4 @@
-"""The errors a user can mend: each says what is wrong, where, and how to mend it."""
+"""The errors a user can hint: each says what is wrong, where, and how to mend it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ class FairbenchError(Exception):
         What is wrong, in one sentence with the offending value.
     where
         The file, line, column, flag or plugin it was found in.
-    mend
+    hint
         What the user can do about it.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, /, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, /, *, where: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
-        if self.mend:
-            lines.append(f"  mend:  {self.mend}")
+        if self.hint:
+            lines.append(f"  hint:  {self.hint}")
         return visible("\n".join(lines), keep="\n")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.what, self.where, self.mend))
+        return (_rebuild, (type(self), self.what, self.where, self.hint))
 
 
-def _rebuild(kind: type[FairbenchError], what: str, where: str, mend: str) -> FairbenchError:
-    return kind(what, where=where, mend=mend)
+def _rebuild(kind: type[FairbenchError], what: str, where: str, hint: str) -> FairbenchError:
+    return kind(what, where=where, hint=hint)
 
 
 class StudyError(FairbenchError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from fairbench.dataset import Dataset
 from fairbench.execute import Job, Shared, carry_out, one_thread
-from fairbench.protocol import Split
+from fairbench.fold import Split
 
 if TYPE_CHECKING:
     from fairbench.dataset import IntArray

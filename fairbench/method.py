@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import math
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from annotated_types import Ge, Gt, Le, Lt
+from typing import TYPE_CHECKING, Literal
 
 from fairbench.errors import transient
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fairbench.dataset import Dataset, FloatArray, Protected
-    from fairbench.protocol import Split
+    from fairbench.dataset import FloatArray
+    from fairbench.fold import Fold
+    from fairbench.training import Training
 
 __all__ = [
-    "Fold",
     "Method",
     "OneByOne",
-    "Part",
     "Prediction",
     "Status",
     "Tradeoff",
     "Trained",
-    "Training",
     "Trial",
     "Use",
     "Work",
 ]
 
-MOST = 10**9
-"""Of anything that is counted in `Training`."""
-
-Part = Literal["train", "validation", "test"]
 Status = Literal["ok", "diverged", "failed"]
 
 
@@ -84,158 +74,6 @@ class Trial:
         """A name that is unique within the study and readable in a report."""
         at = "" if self.value is None else f"@{self.value:g}"
         return f"{self.dataset}/{self.method}{at}/split{self.split}/seed{self.seed}"
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """How a network is trained; other estimators take what applies to them.
-
-    Parameters
-    ----------
-    epochs, batch_size
-        Passes over the training rows, and rows per step; the last batch may be short.
-    optimizer, lr, momentum, weight_decay
-        As torch defines them; `momentum` is for sgd only.
-    schedule
-        ``constant``, ``cosine`` (to 0 over all epochs) or ``step`` (×0.1 at 1/2 and 3/4).
-    clip_norm
-        Largest Euclidean norm of one trial's whole gradient; None for no clipping.
-    patience, min_delta
-        Early stopping: epochs without an improvement of at least `min_delta` in the main
-        task's validation loss before a trial stops and gets its best weights back; None: off.
-    chain
-        Number of neighbouring trade-off values trained one after the other, each starting from
-        the weights of the one before; 1 trains every value from scratch.
-    dtype
-        Precision of parameters and data.
-    scale_targets
-        Whether networks learn targets standardised on training rows, or in their own units.
-    lanes
-        Most trials (or chains of them) that make a chunk and train side by side. On a CPU more
-        than the 64 of the default leave the cache; a GPU wants as many as its memory holds.
-    memory
-        About how many MiB the networks of one chunk may take at once; a chunk that would take
-        more is trained in several stacks, one after the other.
-    kernel
-        What computes the steps of networks: ``compiled`` takes C++ that is compiled once on the
-        machine (chains of common layers with linear heads on a CPU; others take torch), ``torch``
-        takes torch's operations one by one, ``graph`` records them once as a CUDA graph and
-        replays them (on a GPU). ``auto`` compiles on a CPU where there is a compiler, and takes
-        ``torch`` elsewhere. The compiled kernel rounds differently.
-    """
-
-    epochs: Annotated[int, Ge(1), Le(MOST)] = 50
-    batch_size: Annotated[int, Ge(1), Le(MOST)] = 32
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: Annotated[float, Gt(0), Lt(math.inf)] = 0.01
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
-    weight_decay: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
-    schedule: Literal["constant", "cosine", "step"] = "constant"
-    clip_norm: Annotated[float, Gt(0), Lt(math.inf)] | None = None
-    patience: Annotated[int, Ge(1), Le(MOST)] | None = None
-    min_delta: Annotated[float, Ge(0), Lt(math.inf)] = 0.0
-    chain: Annotated[int, Ge(1), Le(MOST)] = 1
-    dtype: Literal["float32", "float64"] = "float32"
-    scale_targets: bool = True
-    lanes: Annotated[int, Ge(1), Le(MOST)] = 64
-    memory: Annotated[int, Ge(1), Le(MOST)] = 1024
-    kernel: Literal["auto", "compiled", "torch", "graph"] = "auto"
-
-
-@dataclass(frozen=True)
-class Fold:
-    """A dataset under one split, filled in and scaled by its training rows only.
-
-    Without `scale_targets` the targets stay in their own units.
-    """
-
-    dataset: Dataset
-    split: Split
-    scale_targets: bool = True
-
-    @cached_property
-    def _fill(self) -> FloatArray:
-        return self.dataset.fill(self.split.train)
-
-    @cached_property
-    def _feature_scale(self) -> tuple[FloatArray, FloatArray]:
-        return _moments(self.dataset.filled(self.split.train, self._fill))
-
-    @cached_property
-    def _target_scale(self) -> tuple[FloatArray, FloatArray]:
-        moments = _moments(self.dataset.targets[self.split.train])
-        return moments if self.scale_targets else (0 * moments[0], 0 * moments[1] + 1)
-
-    def features(self, part: Part, /) -> FloatArray:
-        """Features (rows, d), each with mean 0 and standard deviation 1 on training rows.
-
-        Missing ones are filled in before with what training rows say: see `Dataset.fill`.
-        """
-        mean, scale = self._feature_scale
-        return (self.dataset.filled(self.split[part], self._fill) - mean) / scale
-
-    def targets(self, part: Part, /) -> FloatArray:
-        """Targets (rows, t), standardised likewise unless they stay in their own units."""
-        mean, scale = self._target_scale
-        return (self.dataset.targets[self.split[part]] - mean) / scale
-
-    def unscale(self, prediction: FloatArray, /) -> FloatArray:
-        """Predictions (..., t) of such targets in the targets' own units."""
-        mean, scale = self._target_scale
-        return prediction * scale + mean
-
-    def protected(self, part: Part, /, index: int = 0) -> Protected:
-        """Protected attribute `index` on the rows of `part`, in its own units."""
-        return self.dataset.protected[index].rows(self.split[part])
-
-    def protected_scale(self, index: int = 0, /) -> tuple[float, float]:
-        """Mean and standard deviation of attribute `index` on training rows."""
-        values = self.dataset.protected[index].values[self.split.train, None]
-        mean, scale = _moments(values)
-        return float(mean[0]), float(scale[0])
-
-    def target_scale(self) -> tuple[FloatArray, FloatArray]:
-        """Mean and standard deviation (t,) of the targets, as `unscale` uses them."""
-        return self._target_scale
-
-    def constant_features(self) -> np.ndarray:
-        """Which features (d,) are constant on training rows but for rounding, and not scaled."""
-        return _constant(self.dataset.features[self.split.train])
-
-
-_ROUNDING = 8 * 2.0**-52
-"""Range of a column, as a share of its largest value, that sums of a few terms give by rounding."""
-
-_FAR = 1e-6
-"""Standard deviation, as a share of the largest value, below which sums lose digits of it."""
-
-
-def _constant(train: FloatArray, /) -> np.ndarray:
-    """Which columns of `train` (n, d) do not vary by more than rounding does.
-
-    By range: the standard deviation of many equal numbers is not zero, it is rounding noise.
-    """
-    import numpy as np
-
-    spread = train.max(axis=0) - train.min(axis=0)
-    return np.asarray(spread <= _ROUNDING * np.abs(train).max(axis=0))
-
-
-def _moments(train: FloatArray, /) -> tuple[FloatArray, FloatArray]:
-    """Mean and standard deviation (d,) of columns; a constant column has its value, and 1.
-
-    Of columns that lie far from zero for their spread, such as seconds since 1970, the moments
-    are those of deviations from the first row, which hold every digit.
-    """
-    import numpy as np
-
-    mean, scale = train.mean(axis=0), train.std(axis=0)
-    far = scale < _FAR * np.abs(train).max(axis=0)
-    if far.any():
-        shifted = train[:, far] - train[0, far]
-        mean[far], scale[far] = train[0, far] + shifted.mean(axis=0), shifted.std(axis=0)
-    constant = _constant(train)
-    return np.where(constant, train[0], mean), np.where(constant, 1.0, scale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
+
+from fairbench.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fairbench.dataset import Dataset, DatasetSpec, IntArray
-    from fairbench.method import Part, Training
+    from fairbench.dataset import Dataset, DatasetSpec
+    from fairbench.fold import Split
 
-__all__ = ["Protocol", "Selection", "Split"]
+__all__ = ["Protocol", "Selection"]
 
 Selection = Literal["validation", "test"]
-
-
-@dataclass(frozen=True)
-class Split:
-    """Row numbers of the three parts, each sorted; together every row at most once.
-
-    Under a protocol that selects on test, `validation` may be empty, or be `test` itself where
-    training is stopped by looking at it; the run folder then keeps these rows as test only.
-    """
-
-    train: IntArray
-    validation: IntArray
-    test: IntArray
-
-    def __getitem__(self, part: Part, /) -> IntArray:
-        match part:
-            case "train":
-                return self.train
-            case "validation":
-                return self.validation
-            case "test":
-                return self.test
 
 
 class Protocol(ABC):
@@ -77,8 +56,6 @@ class Protocol(ABC):
 
     def training(self, dataset: str, /) -> Training:
         """Settings for the dataset of that name, before the user's own."""
-        from fairbench.method import Training
-
         return Training()
 
     def options(self, method: str, dataset: str, /) -> Mapping[str, object]:

@@ -264,7 +264,7 @@ def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
             raise RunFolderError(
                 f"the folder is not empty and holds no run: {others[0].name!r}",
                 where=str(folder.path),
-                mend="choose a new or empty folder with --out",
+                hint="choose a new or empty folder with --out",
             )
         return
     before = folder.read_manifest()
@@ -283,7 +283,7 @@ def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
     raise RunFolderError(
         f"the run folder {what}",
         where=str(folder.path),
-        mend="choose another --out; nothing in this folder was changed",
+        hint="choose another --out; nothing in this folder was changed",
     )
 
 
@@ -313,14 +313,14 @@ def _device(wanted: str) -> str:
     if wanted == "auto":
         return "cpu"
     raise StudyError(
-        "torch finds no CUDA device", where="--device cuda", mend="use --device cpu or auto"
+        "torch finds no CUDA device", where="--device cuda", hint="use --device cpu or auto"
     )
 
 
 def _limits(jobs: int | None, seconds: float | None) -> Limits:
     for flag, value in (("--jobs", jobs), ("--chunk-seconds", seconds)):
         if value is not None and not value > 0:
-            raise StudyError(f"{value} is not positive", where=flag, mend="give more than 0")
+            raise StudyError(f"{value} is not positive", where=flag, hint="give more than 0")
     return Limits(jobs, seconds)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import RunFolderError
 from fairbench.execute import Outcome
-from fairbench.method import Fold, Part
+from fairbench.fold import Fold, Part
 from fairbench.neighbours import Neighbours, nearest
 from fairbench.plugins import is_individual
 from fairbench.provenance import machine
@@ -21,7 +21,7 @@ from fairbench.study import primary_views
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset, FloatArray
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
     from fairbench.study import Chunk, Plan
 
 __all__ = ["Session"]

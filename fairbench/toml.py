@@ -39,19 +39,19 @@ def load(path: Path, /) -> dict[str, object]:
         raise StudyError(
             f"cannot read {path.name}: {error.strerror}",
             where=str(path),
-            mend="give the path of a TOML file that you may read",
+            hint="give the path of a TOML file that you may read",
         ) from error
     except UnicodeDecodeError as error:
         raise StudyError(
             f"{path.name} is not UTF-8 text",
             where=f"{path}, byte {error.start + 1}",
-            mend="save the file as UTF-8",
+            hint="save the file as UTF-8",
         ) from error
     except ValueError as error:
         raise StudyError(
             f"{path.name} is not valid TOML: {error}",
             where=str(path),
-            mend="correct that line; https://toml.io shows the syntax",
+            hint="correct that line; https://toml.io shows the syntax",
         ) from error
 
 

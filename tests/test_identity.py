@@ -188,7 +188,7 @@ def test_a_helper_edited_is_another_run(foreign, tmp_path, monkeypatch, method, 
     foreign(0.0)
     with pytest.raises(RunFolderError, match=r"other plugin code \(foreign\)") as caught:
         run(before.path, asked)
-    assert "nothing in this folder was changed" in caught.value.mend
+    assert "nothing in this folder was changed" in caught.value.hint
     after = fairbench.run(study(asked), executor="serial")
     assert after.path != before.path
     if method != "single-task":  # with a model whose numbers the helper has no part in

@@ -112,7 +112,7 @@ def test_a_run_that_no_individual_metric_asks_stores_none_and_says_how_to_get_on
     assert not RunFolder(tmp_path / "run").rows("boston").neighbours
     with pytest.raises(StudyError, match="no metric 'consistency'") as told:
         run.fronts(disparity="consistency")
-    assert "--metric consistency" in told.value.mend
+    assert "--metric consistency" in told.value.hint
     again = fairbench.run(
         study(metrics=["mae", "consistency"]), out=tmp_path / "run", executor="serial"
     )

@@ -231,4 +231,4 @@ def test_a_folder_that_lost_its_manifest_is_not_taken_for_a_strangers(tmp_path):
     (out / "manifest.json").unlink()
     with pytest.raises(RunFolderError, match="has lost its manifest") as caught:
         fairbench.run(STUDY, out=out, executor="serial")
-    assert "--repair" in caught.value.mend
+    assert "--repair" in caught.value.hint

@@ -8,8 +8,7 @@ import pytest
 
 import fairbench
 from fairbench.dataset import Card, Dataset, Protected
-from fairbench.method import Fold
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
 
 
 def fold(columns) -> Fold:

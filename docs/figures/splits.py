@@ -25,10 +25,11 @@ from scipy import stats
 
 from fairbench.analyze import Overlap, corrected_interval, split_overlap
 from fairbench.dataset import Card, Dataset, Protected
-from fairbench.method import Fold, Method, Training, Trial, Work
+from fairbench.fold import Fold, Split
+from fairbench.method import Method, Trial, Work
 from fairbench.plugins import load
-from fairbench.protocol import Split
 from fairbench.study.honest import Honest
+from fairbench.training import Training
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairbench.analyze import corrected_interval, split_overlap
-from fairbench.protocol import Split
+from fairbench.fold import Split
 
 Floats = NDArray[np.float64]
 

@@ -177,7 +177,7 @@ class Tables:
             raise StudyError(
                 f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
                 where=str(self.path),
-                mend=_computed_again(metric) or near(metric, known),
+                hint=_computed_again(metric) or near(metric, known),
             )
         return known[metric]
 

@@ -118,7 +118,7 @@ def attainment_difference(
     chosen = with_losses(fronts[fronts["front"].to_numpy(dtype=bool)], axes)
     for name in (first, second):
         if name not in set(chosen["method"]):
-            raise StudyError(f"no front of method {name!r}", mend=near(name, chosen["method"]))
+            raise StudyError(f"no front of method {name!r}", hint=near(name, chosen["method"]))
     rows = []
     for key, part in chosen.groupby(METHOD[:3], sort=True):
         one, two = (part[part["method"] == name] for name in (first, second))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fairbench.method import Fold
+from fairbench.fold import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fairbench.dataset import Dataset, FloatArray, IntArray, Protected
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
     from fairbench.store import Rows
 
 __all__ = ["Finding", "audit_dataset", "audit_rows", "audit_trials"]

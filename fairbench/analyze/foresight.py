@@ -10,15 +10,15 @@ from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.intervals import smallest_detectable
 from fairbench.analyze.overlap import split_overlap
-from fairbench.method import Fold
+from fairbench.fold import Fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fairbench.analyze.axes import Best
     from fairbench.dataset import Dataset, FloatArray
+    from fairbench.fold import Split
     from fairbench.plugins import Component
-    from fairbench.protocol import Split
 
 __all__ = ["hopeless"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fairbench.dataset import FloatArray, IntArray
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
 
 __all__ = ["Overlap", "split_overlap"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from fairbench.analyze.intervals import Correction, smallest_detectable
 from fairbench.analyze.overlap import split_overlap
-from fairbench.protocol import Split
+from fairbench.fold import Split
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -65,7 +65,7 @@ def relative_table(
             raise StudyError(
                 f"{name!r} is better the higher it is, so a quotient to the baseline says nothing",
                 where="relative to the baseline",
-                mend="choose metrics whose best is low, or 1",
+                hint="choose metrics whose best is low, or 1",
             )
     test = metrics[metrics["part"] == "test"]
     losses = test[[*_VIEW, "method", "value", "split", "seed"]].assign(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fairbench.dataset import FloatArray, IntArray
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
     from fairbench.store import Rows
 
 __all__ = ["audit_splits"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fairbench.dataset import FloatArray, IntArray, Protected
-    from fairbench.method import Part
+    from fairbench.fold import Part
     from fairbench.metric import Neighbours
     from fairbench.plugins import Component
     from fairbench.store import Rows, RunFolder, StoredChunk

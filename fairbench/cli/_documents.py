@@ -23,12 +23,12 @@ def write_document(path: Path, content: bytes, /, *, force: bool) -> None:
             raise RunFolderError(
                 "there is a file already, and it holds something else",
                 where=str(path),
-                mend="choose another place with --out, or replace it with --force",
+                hint="choose another place with --out, or replace it with --force",
             )
         write_bytes(path, content)
     except OSError as error:
         raise RunFolderError(
             f"the report cannot be written: {error.strerror}",
             where=str(path),
-            mend="choose another place with --out",
+            hint="choose another place with --out",
         ) from error

@@ -115,7 +115,7 @@ def _put_tables(
         raise StudyError(
             f"{kind} = {tables!r} is no list of names or tables",
             where="--config",
-            mend=f'write {kind} = ["NAME", …], or [[{kind}]] with name = "NAME"',
+            hint=f'write {kind} = ["NAME", …], or [[{kind}]] with name = "NAME"',
         )
     given.keys[kind] = [_table(one) for one in tables]
 
@@ -140,7 +140,7 @@ def _put_grid(given: Given, text: str, sweeps: Callable[[str], bool]) -> None:
         raise StudyError(
             "a grid without a name needs exactly one method with a trade-off",
             where=flag,
-            mend=f"write {_title(methods[wanted[0]])}={grid}",
+            hint=f"write {_title(methods[wanted[0]])}={grid}",
         )
     given.put(("methods", wanted[0], "tradeoff"), list(parse_grid(grid, where=flag)), flag)
 
@@ -153,7 +153,7 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"{text!r} assigns no option",
             where=f"--set {text}",
-            mend="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
+            hint="write NAME.OPTION=VALUE, protocol.OPTION=VALUE, training.FIELD=VALUE or "
             "executor.OPTION=VALUE",
         )
     try:
@@ -164,7 +164,7 @@ def _assignment(text: str) -> tuple[list[str], Any]:
         raise StudyError(
             f"the value cannot be read: {error}",
             where=f"--set {path}",
-            mend="give a plain value",
+            hint="give a plain value",
         ) from error
 
 
@@ -201,7 +201,7 @@ def _put_option(
     raise StudyError(
         f"no method or dataset {first!r} is named in this study",
         where=flag,
-        mend=f"add it with --method or --dataset, or use one of those named: {', '.join(known)}",
+        hint=f"add it with --method or --dataset, or use one of those named: {', '.join(known)}",
     )
 
 
@@ -220,5 +220,5 @@ def _no_method(name: str, methods: Sequence[Mapping[str, Any]], flag: str) -> St
     return StudyError(
         f"no method {name!r} is named in this study",
         where=flag,
-        mend=f"add --method {name}, or use one of those named: {known}",
+        hint=f"add --method {name}, or use one of those named: {known}",
     )

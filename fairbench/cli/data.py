@@ -90,7 +90,7 @@ def path(ctx: click.Context, *, name: str | None, as_json: bool) -> None:
     _fail(ctx, states, {"absent", "altered", "broken"})
     paths = [state.path for state in states if state.path]
     if not paths:
-        raise DataError(f"dataset {name!r} reads no file", mend="use it as it is")
+        raise DataError(f"dataset {name!r} reads no file", hint="use it as it is")
     if as_json:
         print_json({"dataset": name, "paths": paths})
     else:

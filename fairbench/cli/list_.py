@@ -107,7 +107,7 @@ def _plugins(registry: Registry) -> None:
     for index, plugin in enumerate(registry.plugins):
         offers = ", ".join(f"{n} {kind}{'s' * (n != 1)}" for kind, n in plugin.counts.items())
         rows.append((plugin.name, plugin.distribution, plugin.version, plugin.status, offers))
-        if problems := [f"{p.what} ({p.mend})" for p in registry.problems if _of(p, plugin)]:
+        if problems := [f"{p.what} ({p.hint})" for p in registry.problems if _of(p, plugin)]:
             notes[index] = "Problem: " + "; ".join(problems)
     print_table(("plugin", "distribution", "version", "status", "offers"), rows, notes)
 

@@ -79,13 +79,13 @@ def command(
         raise StudyError(
             "there is nothing to plan from",
             where="fairbench plan",
-            mend="name a run, or give --disparity and --split-sd",
+            hint="name a run, or give --disparity and --split-sd",
         )
     if not found:
         raise StudyError(
             "this run compares nothing with a baseline on three splits or more",
             where=str(folder),
-            mend="name a run with a baseline, another method and at least three splits",
+            hint="name a run with a baseline, another method and at least three splits",
         )
     if as_json:
         print_json([_document(one, comparisons, folds, power) for one in found])

@@ -72,7 +72,7 @@ def _chosen(reproduction: Reproduction, datasets: tuple[str, ...]) -> tuple[str,
             raise StudyError(
                 f"this reproduction has no dataset {dataset!r}",
                 where="--dataset",
-                mend=near(dataset, reproduction.datasets),
+                hint=near(dataset, reproduction.datasets),
             )
     return tuple(dict.fromkeys(datasets)) or reproduction.datasets
 
@@ -87,7 +87,7 @@ def _refuse_foreign(folder: Path) -> None:
         raise RunFolderError(
             f"the folder is not empty and holds no reproduction: {others[0]!r}",
             where=str(folder),
-            mend="choose a new or empty folder with --out",
+            hint="choose a new or empty folder with --out",
         )
 
 

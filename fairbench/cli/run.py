@@ -107,7 +107,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
             raise StudyError(
                 f"no {needed[:-1]} was named",
                 where="fairbench run",
-                mend=f"add --{needed[:-1]} NAME; `fairbench list {needed}` shows them",
+                hint=f"add --{needed[:-1]} NAME; `fairbench list {needed}` shows them",
             )
     study = read_study(config, given.keys, given.origins)
     try:

@@ -16,13 +16,13 @@ __all__ = ["command"]
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "--repair",
-    "mend",
+    "repairs",
     is_flag=True,
     help="Move damage into RUN/aside, and rebuild a lost manifest from the chunks.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
-def command(ctx: click.Context, *, run: Path, mend: bool, as_json: bool) -> None:
+def command(ctx: click.Context, *, run: Path, repairs: bool, as_json: bool) -> None:
     """Say what of a run folder is whole, damaged, missing, or not of this run.
 
     Exit codes: 0 all is whole and nothing missing, 1 something is damaged or missing, 2 it is no
@@ -31,7 +31,7 @@ def command(ctx: click.Context, *, run: Path, mend: bool, as_json: bool) -> None
     from fairbench.store import RunFolder, repair, verify, writing
 
     done: list[str] = []
-    if mend:
+    if repairs:
         verify(run)  # before anything is written: only a run folder is locked and repaired
         with ExitStack() as stack:
             stack.enter_context(RunFolder(run).locked())

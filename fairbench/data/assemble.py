@@ -66,7 +66,7 @@ class Assembly:
             raise DataError(
                 f"a protected attribute cannot be cut into {self.spec.bins} groups",
                 where=self.table.where,
-                mend="give at least 2 bins",
+                hint="give at least 2 bins",
             )
         self._check()
         keep, choice = self._usable.keep, self._choice
@@ -153,7 +153,7 @@ class Assembly:
         said = tuple(warnings(suspects))
         left = tuple(name for name in features if name not in out)
         if not left:
-            raise DataError("no feature is left", where=self.table.where, mend="; ".join(said))
+            raise DataError("no feature is left", where=self.table.where, hint="; ".join(said))
         return left, said
 
     @cached_property
@@ -180,7 +180,7 @@ class Assembly:
                 raise DataError(
                     f"target {name!r} is constant: {values[0]:g} on every row",
                     where=self.table.where,
-                    mend="choose a target that varies",
+                    hint="choose a target that varies",
                 )
         return np.ascontiguousarray(targets, dtype=np.float64)
 
@@ -205,7 +205,7 @@ class Assembly:
             raise DataError(
                 f"cluster column {name!r} has the same value on every row",
                 where=self.table.where,
-                mend="name the column that says which rows belong together, or none",
+                hint="name the column that says which rows belong together, or none",
             )
         return clusters
 

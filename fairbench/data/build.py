@@ -35,7 +35,7 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
             raise DataError(
                 f"a table has no option {next(iter(spec.options))!r}",
                 where=f"dataset {spec.name}",
-                mend="leave the options out: only datasets of plugins have any",
+                hint="leave the options out: only datasets of plugins have any",
             )
         return users_table(spec).dataset
     if registry is None:
@@ -52,7 +52,7 @@ def open_dataset(spec: DatasetSpec, registry: Registry | None = None) -> Dataset
         raise PluginError(
             f"dataset {spec.name!r} failed: {type(error).__name__}: {error}",
             where=component.qualified,
-            mend="report this to the authors of that plugin",
+            hint="report this to the authors of that plugin",
         ) from error
     if Path(spec.name).is_file():
         notice = (
@@ -84,7 +84,7 @@ def build(spec: DatasetSpec, source: DatasetSource, locate: Locate) -> Dataset:
             raise DataError(
                 f"dataset {spec.name!r} comes from a plugin, which knows how its file is written",
                 where=f"--{flag}",
-                mend="leave this flag out",
+                hint="leave this flag out",
             )
     name = spec.name.rpartition(":")[2]
     table = frame_table(f"dataset {spec.name}", source.table(locate))

@@ -47,7 +47,7 @@ def unusable(name: str, what: str, where: str) -> DataError:
     return DataError(
         f"column {name!r} holds {what}: neither numbers, dates nor text",
         where=where,
-        mend=f"convert it, or leave it out with --drop {name}",
+        hint=f"convert it, or leave it out with --drop {name}",
     )
 
 

@@ -65,7 +65,7 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
             raise DataError(
                 f"protected attribute {'*'.join(columns)!r} stands twice",
                 where=where,
-                mend="name each protected column once",
+                hint="name each protected column once",
             )
     parts = (*targets, *dict.fromkeys(chosen), *((cluster,) if cluster else ()))
     for name in parts:
@@ -73,7 +73,7 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
             raise DataError(
                 f"column {name!r} is asked for as more than one of target, protected, cluster",
                 where=where,
-                mend="give each part a column of its own",
+                hint="give each part a column of its own",
             )
     for flag in ("categorical", "numeric", "drop"):
         _known(getattr(spec, flag), names, f"--{flag}, {where}")
@@ -81,12 +81,12 @@ def choose(spec: DatasetSpec, names: Sequence[str], roles: Roles | None, where: 
         raise DataError(
             f"column {min(both)!r} is asked for as categorical and as numeric",
             where=where,
-            mend="keep one of them",
+            hint="keep one of them",
         )
     features = _features(joined(spec.features, names), names, roles, parts, targets, where)
     if clash := set(spec.drop) & {*parts, *kept(spec, names)}:
         raise DataError(
-            f"column {min(clash)!r} is dropped and used at once", where=where, mend="keep one"
+            f"column {min(clash)!r} is dropped and used at once", where=where, hint="keep one"
         )
     features = tuple(name for name in features if name not in set(spec.drop))
     if not features:
@@ -134,7 +134,7 @@ def _nothing_left(names: Sequence[str], where: str) -> DataError:
     return DataError(
         "no feature is left",
         where=where,
-        mend=f"add features with --features=+column; columns: {_listed(names)}",
+        hint=f"add features with --features=+column; columns: {_listed(names)}",
     )
 
 
@@ -151,7 +151,7 @@ def _pick(
             raise DataError(
                 f"no {part} column chosen",
                 where=where,
-                mend=f"name it with --{part}; columns: {_listed(names)}",
+                hint=f"name it with --{part}; columns: {_listed(names)}",
             )
         return tuple(asked)
     for name in asked:
@@ -159,7 +159,7 @@ def _pick(
             raise DataError(
                 f"column {name!r} is not among the {part} columns of this dataset",
                 where=where,
-                mend=f"choose from: {', '.join(declared)}",
+                hint=f"choose from: {', '.join(declared)}",
             )
     return tuple(asked) or declared[:1]
 
@@ -177,7 +177,7 @@ def _features(
         raise DataError(
             f"features mix signed and plain names: {', '.join(asked)}",
             where=where,
-            mend="either edit the default with +column and -column, or list every feature",
+            hint="either edit the default with +column and -column, or list every feature",
         )
     wanted = {item[1:] for item in signed if item[0] == "+"}
     unwanted = {item[1:] for item in signed if item[0] == "-"}
@@ -187,11 +187,11 @@ def _features(
             raise DataError(
                 f"column {name!r} is the target and cannot be a feature",
                 where=where,
-                mend="leave it out of --features",
+                hint="leave it out of --features",
             )
     if both := wanted & unwanted:
         raise DataError(
-            f"feature {min(both)!r} is both added and removed", where=where, mend="keep one of them"
+            f"feature {min(both)!r} is both added and removed", where=where, hint="keep one of them"
         )
     if asked and not signed:
         chosen = set(asked)
@@ -216,7 +216,7 @@ def _known(asked: Iterable[str], names: Sequence[str], where: str) -> None:
             hint = near(name, names)
             if hint.startswith("known"):
                 hint = f"columns: {_listed(names)}"
-            raise DataError(f"no column {name!r}", where=where, mend=hint)
+            raise DataError(f"no column {name!r}", where=where, hint=hint)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def read_bytes(path: Path, encoding: str, /) -> bytes:
         raise DataError(
             "a URL is no file, and nothing is fetched from the network",
             where=URL.sub(lambda found: f"{found[0]}/", str(path), count=1),
-            mend="download it first, and give the path of your copy",
+            hint="download it first, and give the path of your copy",
         )
     try:
         status = path.stat()
@@ -68,7 +68,7 @@ def read_bytes(path: Path, encoding: str, /) -> bytes:
             raise DataError(
                 f"{path.name} is {_kind(status.st_mode)}, not an ordinary file",
                 where=str(path),
-                mend="write the table into a file and give its path",
+                hint="write the table into a file and give its path",
             )
         _check_size(status.st_size, str(path))
         with path.open("rb") as stream:
@@ -79,7 +79,7 @@ def read_bytes(path: Path, encoding: str, /) -> bytes:
         raise DataError(
             f"cannot read {path.name}: {getattr(error, 'strerror', None) or error}",
             where=str(path.absolute()),
-            mend="give the path of a table that you may read",
+            hint="give the path of a table that you may read",
         ) from error
     unpacked = _unpacked(data, str(path))
     _check_text(unpacked[:SNIFFED], encoding, str(path))
@@ -111,13 +111,13 @@ def decoded(data: bytes, encoding: str, where: str) -> bytes:
         raise DataError(
             f"not {encoding or marked} text: {getattr(error, 'reason', error)}, byte {at + 1}",
             where=f"{where}, line {_line(data, at)}",
-            mend="name the encoding it was written in with --encoding",
+            hint="name the encoding it was written in with --encoding",
         ) from error
     except LookupError as error:
         raise DataError(
             f"no encoding is called {encoding!r}",
             where="--encoding",
-            mend="use a name that Python knows: utf-8, cp1252, latin-1, utf-16",
+            hint="use a name that Python knows: utf-8, cp1252, latin-1, utf-16",
         ) from error
     return text.removeprefix("\ufeff").encode("utf-8", errors="replace")
 
@@ -138,7 +138,7 @@ def _check_utf8(data: bytes, where: str) -> None:
             raise DataError(
                 f"not UTF-8 text: byte {data[error.start]:#04x}",
                 where=f"{where}, line {_line(data, error.start)}",
-                mend="say what it is with --encoding, often cp1252 (Windows, western Europe) or "
+                hint="say what it is with --encoding, often cp1252 (Windows, western Europe) or "
                 "latin-1, or save it in UTF-8",
             ) from error
 
@@ -158,7 +158,7 @@ def _check_text(head: bytes, encoding: str, where: str) -> None:
         raise DataError(
             f"not a table: a NUL byte at {head.index(0)} (binary data, or UTF-16 without a mark)",
             where=where,
-            mend="give CSV, Parquet, Feather or Excel; for text in UTF-16, --encoding utf-16",
+            hint="give CSV, Parquet, Feather or Excel; for text in UTF-16, --encoding utf-16",
         )
 
 
@@ -171,7 +171,7 @@ def _check_size(size: int, where: str) -> None:
         raise DataError(
             f"the file takes {size:,} bytes, above the limit of {SIZE}",
             where=where,
-            mend="give a part of the rows or columns, or Parquet, which is smaller",
+            hint="give a part of the rows or columns, or Parquet, which is smaller",
         )
 
 
@@ -197,7 +197,7 @@ def _stream(opened: Callable[[], IO[bytes] | io.BufferedIOBase], name: str, wher
         raise DataError(
             f"unpacked, the file takes more than {SIZE}",
             where=where,
-            mend="give a part of the rows or columns",
+            hint="give a part of the rows or columns",
         )
     return data
 
@@ -206,7 +206,7 @@ def _damaged(name: str, error: Exception, where: str) -> DataError:
     return DataError(
         f"the {name} file cannot be unpacked: {error}",
         where=where,
-        mend="fetch or write it again, or unpack it yourself",
+        hint="fetch or write it again, or unpack it yourself",
     )
 
 
@@ -228,7 +228,7 @@ def _zip(data: bytes, where: str) -> bytes:
             raise DataError(
                 f"the archive holds {len(tables)} files: {listed or 'none'}",
                 where=where,
-                mend="unpack it, and give the path of the table",
+                hint="unpack it, and give the path of the table",
             )
         return _stream(lambda: archive.open(tables[0]), "zip", where)
 

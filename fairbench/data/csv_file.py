@@ -43,7 +43,7 @@ def csv_table(data: bytes, where: str) -> Table:
     """
     if re.search(rb"\S", data) is None:
         raise DataError(
-            "the file is empty", where=where, mend="give a table with a header line and rows"
+            "the file is empty", where=where, hint="give a table with a header line and rows"
         )
     delimiter = _delimiter(data)
     _, header = next(_records(data, delimiter, where))
@@ -51,7 +51,7 @@ def csv_table(data: bytes, where: str) -> Table:
     check_extent(data.count(b"\n"), len(names), where)
     table = _read(data, delimiter, len(names), where)
     if not table.num_rows:
-        raise DataError("the table has a header and no rows", where=where, mend="add its rows")
+        raise DataError("the table has a header and no rows", where=where, hint="add its rows")
     position = {name: number for number, name in enumerate(names)}
     values = "the first line holds numbers only and was taken for the names of the columns"
     return Table(
@@ -96,7 +96,7 @@ def _records(data: bytes, delimiter: str, where: str) -> Iterator[tuple[int, lis
         raise DataError(
             f"not a CSV table: {error}",
             where=f"{where}, line {start}",
-            mend="close every quote, and double a quote that is part of a text",
+            hint="close every quote, and double a quote that is part of a text",
         ) from error
 
 
@@ -161,7 +161,7 @@ def _read_strictly(data: bytes, delimiter: str, width: int, where: str) -> pa.Ta
                 raise DataError(
                     f"a row of {len(row)} cells under a header of {width}",
                     where=f"{where}, line {line}",
-                    mend="give every row as many cells as the header; quote texts with a delimiter",
+                    hint="give every row as many cells as the header; quote texts with a delimiter",
                 )
             yield row
 

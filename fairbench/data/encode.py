@@ -80,7 +80,7 @@ def check_target(column: Column, table: Table, *, dropped: bool) -> None:
             raise DataError(
                 f"target {column.name!r} has {what} values: {int(bad.sum())} of {table.rows} rows",
                 where=f"{table.where}, {table.show(np.flatnonzero(bad))}",
-                mend="fill in what was measured, or leave these rows out with "
+                hint="fill in what was measured, or leave these rows out with "
                 "--missing-target drop",
             )
 
@@ -188,7 +188,7 @@ def _check_levels(columns: Sequence[Column], allowed: Collection[str], table: Ta
         raise DataError(
             f"too many different texts for categories ({MOST_LEVELS}): {listed}",
             where=table.where,
-            mend=f"leave them out with --drop {many[0].name}, group their values, or insist with "
+            hint=f"leave them out with --drop {many[0].name}, group their values, or insist with "
             f"--categorical {many[0].name}",
         )
 
@@ -198,19 +198,19 @@ def _check_names(names: Sequence[str], constant: Sequence[str], table: Table) ->
         raise DataError(
             f"every feature is constant: {', '.join(constant)}",
             where=table.where,
-            mend="add a feature that varies with --features=+column",
+            hint="add a feature that varies with --features=+column",
         )
     if table.rows * len(names) > MOST_CELLS:
         raise DataError(
             f"{table.rows:,} rows with {len(names):,} features are more than {MOST_CELLS:,} cells",
             where=table.where,
-            mend="leave out columns with many levels, or give a part of the rows",
+            hint="leave out columns with many levels, or give a part of the rows",
         )
     if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(
             f"two features are called {twice[0]!r}: a column and a level of another",
             where=table.where,
-            mend="rename the column",
+            hint="rename the column",
         )
 
 
@@ -220,8 +220,8 @@ def _numeric_levels(column: Column) -> BoolArray:
     return notation.plain(pa.array(column.levels, pa.string()))
 
 
-def _text_error(what: str, column: Column, table: Table, mend: str) -> DataError:
+def _text_error(what: str, column: Column, table: Table, hint: str) -> DataError:
     texts = ~np.append(_numeric_levels(column), True)[column.codes]
     bad = np.flatnonzero(texts) if texts.any() else np.flatnonzero(~column.missing)
     shown = table.show(bad, lambda row: repr(column.levels[column.codes[row]]))
-    return DataError(what, where=f"{table.where}, {shown}", mend=mend)
+    return DataError(what, where=f"{table.where}, {shown}", hint=hint)

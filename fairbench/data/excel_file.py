@@ -30,12 +30,12 @@ def excel_table(data: bytes, where: str) -> Table:
     lines = (frame.index[filled] + 1).tolist()
     frame = frame[filled]
     if frame.empty:
-        raise DataError("the sheet is empty", where=where, mend="give a table with a header row")
+        raise DataError("the sheet is empty", where=where, hint="give a table with a header row")
     header = ["" if cell is None else str(cell) for cell in frame.iloc[0].astype(object).where(
         frame.iloc[0].notna(), None)]  # fmt: skip
     body = frame.iloc[1:].set_axis(header, axis=1)
     if body.empty:
-        raise DataError("the table has a header and no rows", where=where, mend="add its rows")
+        raise DataError("the table has a header and no rows", where=where, hint="add its rows")
 
     def places(rows: Sequence[int]) -> list[str]:
         return [f"row {lines[row + 1]}" for row in rows]
@@ -62,11 +62,11 @@ def _sheets(data: bytes, where: str) -> tuple[pd.DataFrame, list[str]]:
         raise DataError(
             "reading Excel needs openpyxl, which is not installed",
             where=where,
-            mend="pip install 'fairbench-mtl[excel]', or save the sheet as CSV",
+            hint="pip install 'fairbench-mtl[excel]', or save the sheet as CSV",
         ) from error
     except Exception as error:  # openpyxl raises whatever a broken workbook makes it meet
         raise DataError(
             f"not an Excel workbook: {first_line(error)}",
             where=where,
-            mend="open it in Excel and save it again, or save the sheet as CSV",
+            hint="open it in Excel and save it again, or save the sheet as CSV",
         ) from error

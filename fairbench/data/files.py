@@ -42,11 +42,11 @@ def read_table(path: Path, encoding: str = "", /) -> Table:
         raise DataError(
             "Excel's format from before 2007 is not read",
             where=where,
-            mend="save the workbook as .xlsx or as CSV",
+            hint="save the workbook as .xlsx or as CSV",
         )
     if data.startswith(b"FEA1"):
         raise DataError(
-            "version 1 of Feather is not read", where=where, mend="write it again as Feather 2"
+            "version 1 of Feather is not read", where=where, hint="write it again as Feather 2"
         )
     if data.startswith(b"PAR1") or suffix in {".parquet", ".pq"}:
         return _stored("Parquet", _parquet, data, where)
@@ -65,10 +65,10 @@ def _stored(kind: str, read: Callable[[bytes, str], pa.Table], data: bytes, wher
         raise DataError(
             f"not a {kind} table: {first_line(error)}",
             where=where,
-            mend=f"write it again as {kind}, or give CSV",
+            hint=f"write it again as {kind}, or give CSV",
         ) from error
     if not stored.num_rows:
-        raise DataError("the table has no rows", where=where, mend="give a table with rows")
+        raise DataError("the table has no rows", where=where, hint="give a table with rows")
     unnamed = _unnamed_indices(stored.schema)
     names = column_names(["" if name in unnamed else name for name in stored.column_names], where)
     position = {name: number for number, name in enumerate(names)}

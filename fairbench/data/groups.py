@@ -61,7 +61,7 @@ def protected(column: Column, how: ProtectedColumn, bins: int, table: Table) -> 
         raise DataError(
             f"protected attribute {column.name!r} is constant: {levels[0]!s} on every row",
             where=table.where,
-            mend="choose a protected attribute with at least two values",
+            hint="choose a protected attribute with at least two values",
         )
     if how.kind == "continuous":
         values = cast("FloatArray", column.values)
@@ -71,7 +71,7 @@ def protected(column: Column, how: ProtectedColumn, bins: int, table: Table) -> 
         raise DataError(
             f"binary protected attribute {column.name!r} has {len(levels)} values",
             where=table.where,
-            mend="declare it categorical",
+            hint="declare it categorical",
         )
     names = tuple(how.labels.get(level, _level_label(column, level)) for level in levels.tolist())
     groups = codes.astype(np.int64)
@@ -128,7 +128,7 @@ def sized(attribute: Protected, min_group: int | None, merge: bool, table: Table
     raise DataError(
         f"fewer than two groups of {attribute.name!r} have {limit} rows: {sizes}",
         where=table.where,
-        mend="lower --min-group, merge small groups with --merge-groups, or choose another "
+        hint="lower --min-group, merge small groups with --merge-groups, or choose another "
         "attribute",
     )
 
@@ -167,7 +167,7 @@ def _quantile_groups(
             f"cutting {name!r} into {bins} quantile groups leaves {empty} of them empty, because "
             "many rows share one value",
             where=table.where,
-            mend="lower bins" if bins > 2 else "choose an attribute whose median splits the rows",
+            hint="lower bins" if bins > 2 else "choose an attribute whose median splits the rows",
         )
     cuts = _shown(edges, values, groups)
     middle = [f"{low} < {name} ≤ {high}" for low, high in pairwise(cuts)]

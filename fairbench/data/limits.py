@@ -39,5 +39,5 @@ def check_extent(rows: int, columns: int, where: str) -> None:
             raise DataError(
                 f"the table has {count:,} {what}, above the limit of {most:,}",
                 where=where,
-                mend="give a part of its rows or columns",
+                hint="give a part of its rows or columns",
             )

@@ -122,14 +122,14 @@ def check_hash(path: Path, file: File, *, packed: bool = False) -> None:
         found = sha256_lf(path, packed=packed)
     except OSError as error:
         raise DataError(
-            f"cannot read {file.name}: {error.strerror}", where=str(path), mend="make it readable"
+            f"cannot read {file.name}: {error.strerror}", where=str(path), hint="make it readable"
         ) from error
     if found != file.sha256:
         raise DataError(
             f"{file.name} is not the file this dataset is made of: SHA-256 {found}, "
             f"expected {file.sha256}",
             where=str(path),
-            mend="remove it, or replace it by an unaltered copy"
+            hint="remove it, or replace it by an unaltered copy"
             + (f" of {_origin(file)}" if file.url else ""),
         )
 
@@ -145,7 +145,7 @@ def absent(file: File, why: str = "") -> DataError:
     return DataError(
         f"file {file.name} was not found" + (f", and {why}" if why else ""),
         where=f"looked in {searched}",
-        mend=f"put {file.name}{source}{pinned} into {places[0].folder}",
+        hint=f"put {file.name}{source}{pinned} into {places[0].folder}",
     )
 
 
@@ -184,7 +184,7 @@ def _check_owner(path: Path) -> None:
         raise StudyError(
             f"{CONFIG} belongs to another user, who could send this run to files of theirs",
             where=str(path),
-            mend="make it yours if you trust it, or name the folders in FAIRBENCH_DATA_DIR and "
+            hint="make it yours if you trust it, or name the folders in FAIRBENCH_DATA_DIR and "
             "work elsewhere",
         )
 
@@ -194,14 +194,14 @@ def _data_dirs(path: Path) -> list[str]:
     for key in document:
         if key not in KNOWN_KEYS:
             raise StudyError(
-                f"unknown key {key!r}", where=_place(path, key), mend=near(key, KNOWN_KEYS)
+                f"unknown key {key!r}", where=_place(path, key), hint=near(key, KNOWN_KEYS)
             )
     folders = document.get("data_dirs", [])
     if not isinstance(folders, list) or not all(isinstance(entry, str) for entry in folders):
         raise StudyError(
             "data_dirs is not a list of folders",
             where=_place(path, "data_dirs"),
-            mend='write it as data_dirs = ["data", "../tables"]',
+            hint='write it as data_dirs = ["data", "../tables"]',
         )
     return folders
 

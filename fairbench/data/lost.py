@@ -52,7 +52,7 @@ def usable(columns: Mapping[str, Column], needed: Collection[str], table: Table)
         raise DataError(
             "no row has a value in every column in use",
             where=f"{table.where}; most are lost to {reason}: {count} of {table.rows} rows",
-            mend="leave such columns out with --drop column",
+            hint="leave such columns out with --drop column",
         )
     return Usable(keep, tuple(dropped))
 

@@ -117,7 +117,7 @@ class Reader:
                 f"column {name!r} can be read in two ways: a comma before three digits, beside "
                 f"decimal commas in column {self._decimal_commas!r}",
                 where=self.table.where,
-                mend="say which with --decimal , or --thousands ,",
+                hint="say which with --decimal , or --thousands ,",
             )
         return replace(of_numbers(name, "number", parsed.values, none), read=parsed.how)
 

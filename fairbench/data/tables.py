@@ -128,7 +128,7 @@ def column_names(header: Sequence[str], where: str) -> tuple[str, ...]:
         raise DataError(
             f"column name {twice[0]!r} stands {names.count(twice[0])} times",
             where=where,
-            mend="give every column its own name, in the first row of the table",
+            hint="give every column its own name, in the first row of the table",
         )
     return tuple(names)
 

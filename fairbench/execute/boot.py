@@ -146,7 +146,7 @@ def complaint(error: BaseException) -> bytes:
     told = {
         "what": getattr(error, "what", what),
         "where": getattr(error, "where", "") or where,
-        "mend": getattr(error, "mend", ""),
+        "hint": getattr(error, "hint", ""),
     }
     return json.dumps(told).encode()
 

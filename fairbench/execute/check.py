@@ -9,7 +9,8 @@ from typing import Any, get_args
 import numpy as np
 
 from fairbench.errors import PluginError
-from fairbench.method import Part, Prediction, Status, Trained, Work
+from fairbench.fold import Part
+from fairbench.method import Prediction, Status, Trained, Work
 
 __all__ = ["checked"]
 
@@ -28,11 +29,11 @@ def checked(trained: object, work: Work, /, of: str) -> Trained:
         Where it is anything else than one prediction per trial of `work`.
     """
     if not isinstance(trained, Trained):
-        raise PluginError(f"{of} returned {_kind(trained)}, not a Trained", mend=_MEND)
+        raise PluginError(f"{of} returned {_kind(trained)}, not a Trained", hint=_MEND)
     if len(trained.predictions) != len(work.trials):
         raise PluginError(
             f"{of} returned {len(trained.predictions)} predictions for {len(work.trials)} trials",
-            mend="return one prediction per trial, in their order",
+            hint="return one prediction per trial, in their order",
         )
     predictions = [_prediction(p, work, of) for p in trained.predictions]
     _check_records(predictions, of)
@@ -42,9 +43,9 @@ def checked(trained: object, work: Work, /, of: str) -> Trained:
 
 def _prediction(given: object, work: Work, of: str) -> Prediction:
     if not isinstance(given, Prediction):
-        raise PluginError(f"{of} returned {_kind(given)}, not a Prediction", mend=_MEND)
+        raise PluginError(f"{of} returned {_kind(given)}, not a Prediction", hint=_MEND)
     if given.status not in get_args(Status):
-        raise PluginError(f"{of} returned the status {given.status!r}", mend=_MEND)
+        raise PluginError(f"{of} returned the status {given.status!r}", hint=_MEND)
     validation = _rows(given.validation, work, "validation", of)
     test = _rows(given.test, work, "test", of)
     record = {str(name): _numbers(value, of) for name, value in given.record.items()}
@@ -61,7 +62,7 @@ def _rows(given: object, work: Work, part: Part, of: str) -> np.ndarray[Any, np.
     if array.shape != wanted:
         raise PluginError(
             f"{of} predicted an array of shape {array.shape} for the {part} rows",
-            mend=f"predict one row per example and one column per target: {wanted}",
+            hint=f"predict one row per example and one column per target: {wanted}",
         )
     return array.astype(np.float64)
 
@@ -69,7 +70,7 @@ def _rows(given: object, work: Work, part: Part, of: str) -> np.ndarray[Any, np.
 def _numbers(given: object, of: str) -> np.ndarray:
     array = np.asarray(given)
     if array.dtype.kind not in "biuf":
-        raise PluginError(f"{of} returned {_kind(given)} of {array.dtype}, not numbers", mend=_MEND)
+        raise PluginError(f"{of} returned {_kind(given)} of {array.dtype}, not numbers", hint=_MEND)
     return array
 
 
@@ -81,7 +82,7 @@ def _check_records(predictions: list[Prediction], of: str) -> None:
             if found[name] != shapes[name]:
                 raise PluginError(
                     f"{of} recorded {name!r} in shapes {shapes[name]} and {found[name]}",
-                    mend="record arrays of one shape for all trials of a chunk",
+                    hint="record arrays of one shape for all trials of a chunk",
                 )
         shapes = {**shapes, **found}
 

@@ -121,14 +121,14 @@ def _security(scheduler: str, tls: Mapping[str, str]) -> Security | None:
             raise StudyError(
                 f"{file!r} is no file" if file else "ca, cert and key are needed together",
                 where=f"executor.{option}",
-                mend="name a PEM file: --set executor.ca=ca.pem --set executor.cert=cert.pem "
+                hint="name a PEM file: --set executor.ca=ca.pem --set executor.cert=cert.pem "
                 "--set executor.key=key.pem",
             )
     if not scheduler.startswith("tls://"):
         raise StudyError(
             "certificates are for a scheduler with TLS",
             where=f"--scheduler {scheduler}",
-            mend="give its address as tls://HOST:PORT",
+            hint="give its address as tls://HOST:PORT",
         )
     return Security(require_encryption=True, **{names[k]: file for k, file in tls.items()})
 
@@ -140,7 +140,7 @@ def _temporary() -> Security:
         raise StudyError(
             f"a cluster of this machine needs the package cryptography: {error}",
             where="--executor dask",
-            mend="pip install 'fairbench-mtl[dask]'",
+            hint="pip install 'fairbench-mtl[dask]'",
         ) from error
     return made
 
@@ -152,7 +152,7 @@ def _client(address: str | SpecCluster, security: Security | None) -> Client:
         raise StudyError(
             f"no Dask scheduler answers: {first_line(error)}",
             where=f"--scheduler {address}",
-            mend="start one with `dask scheduler`, and give the address it prints; one with TLS "
+            hint="start one with `dask scheduler`, and give the address it prints; one with TLS "
             "also needs --set executor.ca, .cert and .key",
         ) from error
 
@@ -175,7 +175,7 @@ def equipped(client: Client, shared: Shared, patience: float, *, compiled: bool)
         raise StudyError(
             f"no worker joined the Dask scheduler within {patience:g} seconds",
             where="--executor dask",
-            mend="start workers with `dask worker ADDRESS`; --set executor.start_seconds=3600 "
+            hint="start workers with `dask worker ADDRESS`; --set executor.start_seconds=3600 "
             "waits longer, as for a batch system's queue",
         ) from error
     name = f"fairbench-{uuid4().hex}"
@@ -200,7 +200,7 @@ def _check(client: Any) -> None:
             raise StudyError(
                 f"a worker has other versions than this process: {differences}",
                 where=f"Dask worker {address}",
-                mend="install the same versions there: equal studies must give equal numbers",
+                hint="install the same versions there: equal studies must give equal numbers",
             )
 
 
@@ -317,7 +317,7 @@ def _came(future: Future, job: Job) -> Outcome | Died:
         raise StudyError(
             "the connection to the Dask scheduler is lost",
             where="--executor dask",
-            mend="start the cluster again and run the same command: what was finished is kept",
+            hint="start the cluster again and run the same command: what was finished is kept",
         ) from error
     except Exception as error:
         return Outcome.failed(job, error, 0.0)

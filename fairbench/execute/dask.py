@@ -82,7 +82,7 @@ def _cluster() -> ModuleType:
         raise StudyError(
             f"the dask executor needs the package distributed: {error}",
             where="--executor dask",
-            mend="pip install 'fairbench-mtl[dask]'",
+            hint="pip install 'fairbench-mtl[dask]'",
         ) from error
     from fairbench.execute import cluster
 

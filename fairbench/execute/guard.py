@@ -16,11 +16,11 @@ class UnguardedError(SystemExit):
     """
 
     what = "the script starts its run again in every worker, which has to import it"
-    mend = 'call fairbench.run below `if __name__ == "__main__":`'
+    hint = 'call fairbench.run below `if __name__ == "__main__":`'
 
     def __init__(self) -> None:
         self.where = sys.argv[0]
-        super().__init__(f"Error: {self.what}\n  where: {self.where}\n  mend:  {self.mend}")
+        super().__init__(f"Error: {self.what}\n  where: {self.where}\n  hint:  {self.hint}")
 
 
 def refuse_unguarded() -> None:

@@ -13,9 +13,10 @@ from fairbench.aside import aside
 from fairbench.dataset import Dataset
 from fairbench.errors import PluginError, told
 from fairbench.execute.check import checked
-from fairbench.method import Fold, Method, Trained, Training, Work
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
+from fairbench.method import Method, Trained, Work
 from fairbench.study import Chunk
+from fairbench.training import Training
 
 if TYPE_CHECKING:
     from fairbench.plugins import Part
@@ -114,7 +115,7 @@ def _check_code(job: Job, parts: tuple[Part, ...]) -> None:
         raise PluginError(
             f"this worker has other code of fairbench or of {parts[0]} than the driver",
             where="it was edited during the run, or the worker's machine has another version",
-            mend="install the same code there, then run the command again: an edit is another run",
+            hint="install the same code there, then run the command again: an edit is another run",
         )
     vouch(job.code)
 

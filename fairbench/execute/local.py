@@ -171,13 +171,13 @@ def _hopeless(worker: Worker, how: str) -> StudyError:
         return StudyError(
             f"worker processes end while they start; {how}",
             where="--executor local",
-            mend="what they wrote above may say why; --set executor.start_seconds=1000 waits "
+            hint="what they wrote above may say why; --set executor.start_seconds=1000 waits "
             "longer; --executor serial does without workers",
         )
     return StudyError(
         f"worker processes cannot start: {told['what']}",
         where=told["where"] or "--executor local",
-        mend=told["mend"]
+        hint=told["hint"]
         or "workers import what this process has imported, its script too: a "
         "file that hides a module of the same name has to be renamed; --executor serial does "
         "without workers",

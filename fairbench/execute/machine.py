@@ -63,7 +63,7 @@ def started(processes: int, security: Security, patience: float) -> Iterator[Spe
         raise StudyError(
             "a process of a multiprocessing pool cannot start a Dask cluster",
             where="--executor dask",
-            mend="use --executor local there, or give --scheduler an address",
+            hint="use --executor local there, or give --scheduler an address",
         )
     common: dict[str, Any] = {"host": LOOPBACK, "protocol": "tls://", "security": security}
     worker = {
@@ -111,7 +111,7 @@ def _not_started(how: str) -> StudyError:
     return StudyError(
         f"the workers of a Dask cluster do not start: {how}",
         where="--executor dask",
-        mend="what they wrote above may say why; --set executor.start_seconds=1000 waits longer; "
+        hint="what they wrote above may say why; --set executor.start_seconds=1000 waits longer; "
         "--executor local or serial does without Dask",
     )
 

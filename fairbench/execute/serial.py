@@ -25,7 +25,7 @@ class Serial(Executor):
             raise StudyError(
                 "the serial executor cannot stop a chunk that takes too long",
                 where="--chunk-seconds",
-                mend="use --executor local, or leave the time limit out",
+                hint="use --executor local, or leave the time limit out",
             )
         return 1
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fairbench.analyze import Run
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
     from fairbench.store import Rows
 
 __all__ = ["SHARE", "gated_metrics", "measure", "readable"]
@@ -114,7 +114,7 @@ def readable(folder: Path, /) -> Iterator[None]:
         raise RunFolderError(
             f"the run cannot be read: {type(error).__name__}: {error}",
             where=str(folder),
-            mend="run the study again: what is whole is kept",
+            hint="run the study again: what is whole is kept",
         ) from error
 
 
@@ -124,7 +124,7 @@ def _check_finished(run: Run) -> None:
         raise RunFolderError(
             f"the run is not finished: {standing}",
             where=str(run.path),
-            mend="run the study again to continue it",
+            hint="run the study again to continue it",
         )
 
 

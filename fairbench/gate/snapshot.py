@@ -213,7 +213,7 @@ def write(snapshot: Snapshot, path: Path, /) -> None:
         raise BaselineError(
             f"the baseline file cannot be written: {error.strerror or error}",
             where=str(path),
-            mend="choose another place with --out",
+            hint="choose another place with --out",
         ) from error
 
 
@@ -233,23 +233,23 @@ def read(path: Path, /) -> Snapshot:
         raise BaselineError(
             f"the baseline file cannot be read: {error.strerror or error}",
             where=str(path),
-            mend=f"name a file that `fairbench baseline RUN -o {path}` wrote",
+            hint=f"name a file that `fairbench baseline RUN -o {path}` wrote",
         ) from error
     try:
         document = from_json(content, allow_inf_nan=False)
     except ValueError as error:
         raise BaselineError(
-            f"the baseline file is no JSON: {error}", where=str(path), mend=_MEND.format(path)
+            f"the baseline file is no JSON: {error}", where=str(path), hint=_MEND.format(path)
         ) from None
     if not isinstance(document, dict):
         raise BaselineError(
-            "the baseline file holds no object", where=str(path), mend=_MEND.format(path)
+            "the baseline file holds no object", where=str(path), hint=_MEND.format(path)
         )
     if (version := document.get("format")) != FORMAT:
         raise BaselineError(
             f"the baseline file has format {version!r:.60}; this fairbench reads {FORMAT}",
             where=str(path),
-            mend=_MEND.format(path),
+            hint=_MEND.format(path),
         )
     try:
         return Snapshot.model_validate_json(content)
@@ -264,13 +264,13 @@ def _complaint(error: ValidationError, path: Path) -> BaselineError:
     place = f"{path}, {'.'.join(loc)}" if loc else str(path)
     if first["type"] == "extra_forbidden":
         known = _fields(loc)
-        return BaselineError(f"unknown key {loc[-1]!r}", where=place, mend=near(loc[-1], known))
+        return BaselineError(f"unknown key {loc[-1]!r}", where=place, hint=near(loc[-1], known))
     if first["type"] == "missing":
         what = f"the key {loc[-1]!r} is missing"
-        return BaselineError(what, where=place, mend=_MEND.format(path))
+        return BaselineError(what, where=place, hint=_MEND.format(path))
     told = str(first.get("ctx", {}).get("error") or first["msg"])
     told = told[:1].lower() + told[1:]
-    return BaselineError(told, where=place, mend=f"correct it, or {_MEND.format(path)}")
+    return BaselineError(told, where=place, hint=f"correct it, or {_MEND.format(path)}")
 
 
 def _fields(loc: list[str]) -> list[str]:

@@ -68,7 +68,7 @@ def chosen(wanted: str, device: str, /) -> Kernel:
         raise StudyError(
             f"steps are recorded as CUDA graphs on a GPU, not on {device}",
             where="training.kernel",
-            mend="train with --device cuda, or leave training.kernel at auto",
+            hint="train with --device cuda, or leave training.kernel at auto",
         )
     reason = f"it runs on a CPU, not on {device}" if device != "cpu" else trouble()
     if reason is None:
@@ -78,7 +78,7 @@ def chosen(wanted: str, device: str, /) -> Kernel:
     raise StudyError(
         f"there is no compiled kernel: {reason}",
         where="training.kernel",
-        mend="install a C++ compiler (g++ or clang++, or name one in CXX), "
+        hint="install a C++ compiler (g++ or clang++, or name one in CXX), "
         "or train with torch's operations: --set training.kernel=torch",
     )
 

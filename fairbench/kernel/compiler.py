@@ -92,7 +92,7 @@ def output(called: Sequence[str], folder: Path | None = None, /) -> str:
             raise StudyError(
                 f"the C++ compiler did not finish, twice: {fault}",
                 where=shlex.join(called[:1]),
-                mend="run the same command again when memory and disk allow, or train with "
+                hint="run the same command again when memory and disk allow, or train with "
                 "torch's operations: --set training.kernel=torch",
             )
     assert isinstance(done, subprocess.CompletedProcess)

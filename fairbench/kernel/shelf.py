@@ -47,7 +47,7 @@ def kept(key: str, make: Callable[[Path], Path], /) -> Library:
         raise StudyError(
             f"a compiled library cannot be kept: {error}",
             where=str(folder),
-            mend="make room there, or name another folder in FAIRBENCH_CACHE",
+            hint="make room there, or name another folder in FAIRBENCH_CACHE",
         ) from error
 
 

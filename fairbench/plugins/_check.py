@@ -37,7 +37,7 @@ def manage(plugin: object, /) -> pluggy.PluginManager:
         manager.register(plugin)
     except pluggy.PluginValidationError as error:
         raise PluginError(
-            " ".join(str(error).split()), mend="give the hook the arguments its documentation lists"
+            " ".join(str(error).split()), hint="give the hook the arguments its documentation lists"
         ) from error
     return manager
 
@@ -47,18 +47,18 @@ def _check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
     for attribute, hook in implemented.items():
         if hook not in HOOKS:
             raise PluginError(
-                f"{attribute!r} implements no hook of fairbench", mend=near(hook, HOOKS)
+                f"{attribute!r} implements no hook of fairbench", hint=near(hook, HOOKS)
             )
     for name in dir(plugin):
         if name in HOOKS and name not in implemented:
             raise PluginError(
                 f"{name!r} is not marked as a hook implementation",
-                mend="decorate it with fairbench.plugins.hookimpl",
+                hint="decorate it with fairbench.plugins.hookimpl",
             )
     if not implemented:
         raise PluginError(
             "it implements no hook",
-            mend=f"decorate a function named {HOOKS[0]} or the like with "
+            hint=f"decorate a function named {HOOKS[0]} or the like with "
             "fairbench.plugins.hookimpl, or name its module in the entry point",
         )
 
@@ -86,14 +86,14 @@ def offered(manager: pluggy.PluginManager, /) -> tuple[Description, ...]:
         for description in _called(manager, hook):
             if not isinstance(description, kind):
                 raise PluginError(
-                    f"{hook} yields {_short(description)}", mend=f"yield {kind.__name__} objects"
+                    f"{hook} yields {_short(description)}", hint=f"yield {kind.__name__} objects"
                 )
             check(description)
             key = (description.kind, description.name)
             if key in found:
                 raise PluginError(
                     f"it offers two {description.kind}s named {description.name!r}",
-                    mend="rename one",
+                    hint="rename one",
                 )
             found[key] = description
     return tuple(found.values())
@@ -108,7 +108,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
         if not results or not all(isinstance(r, Iterable) for r in results):
             wrong = _short(results[0]) if results else "nothing"
             raise PluginError(
-                f"{hook} returns {wrong}", mend="return a list of descriptions, or yield them"
+                f"{hook} returns {wrong}", hint="return a list of descriptions, or yield them"
             )
         return [description for result in results for description in result]
     except PluginError:
@@ -117,7 +117,7 @@ def _called(manager: pluggy.PluginManager, hook: str) -> list[object]:
         raise
     except BaseException as error:
         raise PluginError(
-            f"{hook} raises {told(error)}", mend="report it to its authors"
+            f"{hook} raises {told(error)}", hint="report it to its authors"
         ) from error
 
 
@@ -129,32 +129,32 @@ def check(description: Description, /) -> None:
         raise PluginError(
             f"{at} is written for version {description.api} of the plugin contract, "
             f"this fairbench speaks {API_VERSION}",
-            mend=f"upgrade {newer}",
+            hint=f"upgrade {newer}",
         )
     for name, hint in _hints(cast(Any, type(description))).items():
         value = getattr(description, name)
         if (allowed := _mismatch(value, hint)) is not None:
-            raise PluginError(f"{at} has {name}={_short(value)}", mend=f"make it {allowed}")
+            raise PluginError(f"{at} has {name}={_short(value)}", hint=f"make it {allowed}")
     _check_text(description, at)
 
 
 def _check_text(description: Description, at: str) -> None:
     if not NAME.fullmatch(description.name):
         raise PluginError(
-            f"{at} has a bad name", mend="use lower-case words and digits joined by hyphens"
+            f"{at} has a bad name", hint="use lower-case words and digits joined by hyphens"
         )
     if not TARGET.fullmatch(description.target):
         raise PluginError(
-            f"{at} has target={_short(description.target)}", mend="write package.module:Object"
+            f"{at} has target={_short(description.target)}", hint="write package.module:Object"
         )
     if not description.summary or not description.summary.isprintable():
         raise PluginError(
-            f"{at} has summary={_short(description.summary)}", mend="describe it in one line"
+            f"{at} has summary={_short(description.summary)}", hint="describe it in one line"
         )
     for name in ("citation", "warning"):
         # Printed to terminals as it is: an escape sequence must not get through.
         if not getattr(description, name).replace("\n", "").isprintable():
-            raise PluginError(f"{at} has control characters in its {name}", mend="remove them")
+            raise PluginError(f"{at} has control characters in its {name}", hint="remove them")
 
 
 @cache

@@ -107,7 +107,7 @@ class Component:
         return PluginError(
             f"the target {self.description.target!r} of {self.kind} {self.name!r} {what}",
             where=f"plugin {self.plugin!r} of {self.distribution} {self.version}".rstrip(),
-            mend=f"reinstall or upgrade {self.distribution}, or report it to its authors",
+            hint=f"reinstall or upgrade {self.distribution}, or report it to its authors",
         )
 
     def options(self) -> tuple[Option, ...]:

@@ -32,12 +32,12 @@ class Problem:
     distribution: str
     version: str
     what: str
-    mend: str
+    hint: str
 
     def __str__(self) -> str:
         of = f"{self.distribution} {self.version}".rstrip()
-        mend = f" ({self.mend})" if self.mend else ""
-        return " ".join(f"plugin {self.plugin!r} of {of}: {self.what}{mend}".split())
+        hint = f" ({self.hint})" if self.hint else ""
+        return " ".join(f"plugin {self.plugin!r} of {of}: {self.what}{hint}".split())
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Plugin:
         """A name that is unique among installed plugins."""
         return f"{normalised(self.distribution)}:{self.name}"
 
-    def problem(self, what: str, mend: str) -> Problem:
+    def problem(self, what: str, hint: str) -> Problem:
         """Something that is wrong with this plugin."""
-        return Problem(self.name, self.distribution, self.version, what, mend)
+        return Problem(self.name, self.distribution, self.version, what, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def load_plugin(name: str, distribution: str, version: str, get: Callable[[], ob
             manager = manage(_imported(get))
             descriptions = offered(manager)
     except PluginError as error:
-        return Loaded(broken, problem=broken.problem(error.what, error.mend))
+        return Loaded(broken, problem=broken.problem(error.what, error.hint))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -104,7 +104,7 @@ def _imported(get: Callable[[], object]) -> object:
     except BaseException as error:
         raise PluginError(
             f"it cannot be imported: {told(error)}",
-            mend="reinstall or upgrade it, or report it to its authors",
+            hint="reinstall or upgrade it, or report it to its authors",
         ) from error
 
 

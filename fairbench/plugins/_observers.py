@@ -52,8 +52,8 @@ class Observers:
             except BaseException as error:
                 self._observing.remove(each)
                 what = f"{hook} raises {told(error)}"
-                mend = "it was not called again; report it to its authors"
-                self.problems.append(each.plugin.problem(what, mend))
+                hint = "it was not called again; report it to its authors"
+                self.problems.append(each.plugin.problem(what, hint))
 
 
 def _observes(each: Loaded) -> bool:

@@ -105,11 +105,11 @@ def instantiate(target: Any, given: Mapping[str, object], /, *, of: str) -> Any:
     hints = _hints(target)
     for name in given:
         if name not in hints:
-            raise StudyError(f"{of} has no option {name!r}", mend=near(name, hints))
+            raise StudyError(f"{of} has no option {name!r}", hint=near(name, hints))
     for field in _fields(target):
         if field.name not in given and _default(field) is REQUIRED:
             raise StudyError(
-                f"{of} needs its option {field.name!r}", mend=f"give it: {_text(hints[field.name])}"
+                f"{of} needs its option {field.name!r}", hint=f"give it: {_text(hints[field.name])}"
             )
     if not isinstance(target, type):
         return target
@@ -122,11 +122,11 @@ def instantiate(target: Any, given: Mapping[str, object], /, *, of: str) -> Any:
     except (FairbenchError, KeyboardInterrupt):
         raise
     except ValueError as error:  # what a __post_init__ says of a combination of options
-        raise StudyError(f"{of}: {error}", mend=_all_allowed(target)) from error
+        raise StudyError(f"{of}: {error}", hint=_all_allowed(target)) from error
     except BaseException as error:
         raise PluginError(
             f"{of} cannot be instantiated: {told(error)}",
-            mend="report it to the plugin's authors",
+            hint="report it to the plugin's authors",
         ) from error
 
 
@@ -149,7 +149,7 @@ def _hints(target: object) -> dict[str, Any]:
     except Exception as error:
         raise PluginError(
             f"the option types of {target!r} cannot be resolved: {error}",
-            mend="import the names in its annotations at run time, not under TYPE_CHECKING only",
+            hint="import the names in its annotations at run time, not under TYPE_CHECKING only",
         ) from error
     return {name: hints[name] for name in names}
 
@@ -169,12 +169,12 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
     except PydanticSchemaGenerationError as error:
         raise PluginError(
             f"{where} has a type that no value can be checked against",
-            mend="annotate it with plain types, or a dataclass of them",
+            hint="annotate it with plain types, or a dataclass of them",
         ) from error
     if isinstance(value, bool) and not _takes_truth(hint):
         raise StudyError(
             f"{where} is {str(value).lower()}: a value is needed, not whether",
-            mend=f"allowed: {_text(hint)}",
+            hint=f"allowed: {_text(hint)}",
         )
     first: ValidationError | None = None
     for reading in _readings(value):
@@ -185,7 +185,7 @@ def _validated(value: object, hint: Any, *, name: str, of: str) -> object:
     assert first is not None
     why = first.errors(include_url=False)[0]["msg"]
     raise StudyError(
-        f"{where} is {_short(value)}: {why[0].lower()}{why[1:]}", mend=f"allowed: {_text(hint)}"
+        f"{where} is {_short(value)}: {why[0].lower()}{why[1:]}", hint=f"allowed: {_text(hint)}"
     )
 
 
@@ -216,7 +216,7 @@ def _finite(value: object, where: str) -> object:
     """Refuse what a float without bounds would take, and no file of a run can hold."""
     if isinstance(value, float) and not math.isfinite(value):
         name = "NaN" if math.isnan(value) else "infinite"
-        raise StudyError(f"{where} is {name}", mend="give a finite number")
+        raise StudyError(f"{where} is {name}", hint="give a finite number")
     return value
 
 

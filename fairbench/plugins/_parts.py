@@ -62,7 +62,7 @@ def _walk(
         raise PluginError(
             f"{path[0]} is made of itself: {chain}{more}",
             where=f"`uses` of {above[-1].component.qualified}",
-            mend="let it use another component, or the same with other options",
+            hint="let it use another component, or the same with other options",
         )
     yield part
     for use in _uses(part, instance):
@@ -81,7 +81,7 @@ def _uses(part: Part, instance: object) -> tuple[Any, ...]:
             raise PluginError(
                 f"`uses` of {part} holds {use!r}",
                 where=part.component.qualified,
-                mend="return fairbench.method.Use(kind, name, options) for each component",
+                hint="return fairbench.method.Use(kind, name, options) for each component",
             )
     return uses
 
@@ -116,6 +116,6 @@ def made_declared(parts: tuple[Part, ...], /) -> Iterator[None]:
             raise PluginError(
                 f"{parts[0]} builds {component.kind} {component.name!r} without declaring it",
                 where=parts[0].component.qualified,
-                mend=f"return Use({component.kind!r}, {component.name!r}) from its `uses`: "
+                hint=f"return Use({component.kind!r}, {component.name!r}) from its `uses`: "
                 "what a method is made of is part of the run's identity",
             )

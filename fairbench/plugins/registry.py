@@ -67,10 +67,10 @@ class Registry:
         found = [c for c in known if name == c.name or qualified == c.qualified]
         if len(found) > 1:
             offers = " or ".join(c.qualified for c in found)
-            raise StudyError(f"{len(found)} plugins offer {kind} {name!r}", mend=f"write {offers}")
+            raise StudyError(f"{len(found)} plugins offer {kind} {name!r}", hint=f"write {offers}")
         if not found:
             names = (c.qualified if distribution else c.name for c in known)
-            raise StudyError(f"unknown {kind} {name!r}", mend=near(name, names) + self._missing())
+            raise StudyError(f"unknown {kind} {name!r}", hint=near(name, names) + self._missing())
         return found[0]
 
     def build(self, use: Use, /) -> Any:
@@ -93,7 +93,7 @@ class Registry:
         if problems := self.problems:
             raise PluginError(
                 "\n".join(map(str, problems)),
-                mend="mend or uninstall these plugins, switch them off with "
+                hint="mend or uninstall these plugins, switch them off with "
                 f"{DISABLE}, or do without --strict-plugins",
             )
 
@@ -158,7 +158,7 @@ def added(plugin: object, /, *, name: str = "added") -> Iterator[Registry]:
     """
     loaded = load_plugin(name, name, "", lambda: plugin)
     if loaded.problem is not None:
-        raise PluginError(loaded.problem.what, where=f"plugin {name!r}", mend=loaded.problem.mend)
+        raise PluginError(loaded.problem.what, where=f"plugin {name!r}", hint=loaded.problem.hint)
     _added.append(load()._with(loaded))
     try:
         yield _added[-1]

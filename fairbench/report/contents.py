@@ -184,7 +184,7 @@ def _axes(runs: Sequence[Run], view: View) -> Axes:
                 raise StudyError(
                     f"{name!r} is a metric of {found.role}, not of {role}",
                     where=f"--{role}",
-                    mend=near(name, fit),
+                    hint=near(name, fit),
                 )
     return axes
 

@@ -83,7 +83,7 @@ def _single(array: FloatArray, mean: FloatArray, scale: FloatArray) -> np.ndarra
 
 
 def _scaled(single: np.ndarray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """As `fairbench.method.Fold.unscale` computes it, operation by operation."""
+    """As `fairbench.fold.Fold.unscale` computes it, operation by operation."""
     found: FloatArray = single.astype(np.float64) * scale + mean
     return found
 

@@ -72,7 +72,7 @@ def writing(folder: Path, /) -> Iterator[None]:
         raise RunFolderError(
             f"the run folder cannot be written: {error.strerror or error}",
             where=str(error.filename or folder),
-            mend="make room or make it writable, then run the same command again: what was "
+            hint="make room or make it writable, then run the same command again: what was "
             "finished is kept",
         ) from error
 
@@ -96,7 +96,7 @@ def read_bytes(path: Path, /) -> bytes | None:
         raise RunFolderError(
             f"a file of the run cannot be read: {error.strerror or error}",
             where=str(path),
-            mend="mend the disk or the permissions and try again; nothing was changed",
+            hint="mend the disk or the permissions and try again; nothing was changed",
         ) from error
 
 

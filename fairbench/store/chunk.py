@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from fairbench.dataset import FloatArray
-    from fairbench.method import Part, Trained
+    from fairbench.fold import Part
+    from fairbench.method import Trained
 
 __all__ = ["Cost", "StoredChunk", "damaged"]
 
@@ -126,6 +127,6 @@ def damaged(file: Path, error: DamageError, /) -> RunFolderError:
     return RunFolderError(
         f"a file of the run is not what was written: {error}",
         where=str(file),
-        mend="`fairbench verify RUN` lists all damage, and with --repair moves it aside; then "
+        hint="`fairbench verify RUN` lists all damage, and with --repair moves it aside; then "
         "run the study's command again, which trains what is missing",
     )

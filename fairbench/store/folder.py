@@ -201,13 +201,13 @@ class RunFolder:
             raise RunFolderError(
                 "another fairbench is writing this run folder",
                 where=str(self.path),
-                mend="wait for it, or choose another --out",
+                hint="wait for it, or choose another --out",
             ) from None
         except OSError as error:
             raise RunFolderError(
                 f"the run folder cannot be written: {error.strerror}",
                 where=str(self.path),
-                mend="choose a folder you may write with --out",
+                hint="choose a folder you may write with --out",
             ) from error
         try:
             yield

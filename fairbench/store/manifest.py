@@ -49,7 +49,7 @@ def read_manifest(folder: Path, /, name: str = _MANIFEST) -> dict[str, Any]:
         raise RunFolderError(
             f"the manifest cannot be read: {error}",
             where=str(file),
-            mend="rebuild it from the chunks with `fairbench verify RUN --repair`",
+            hint="rebuild it from the chunks with `fairbench verify RUN --repair`",
         ) from error
     if (version := manifest.get("format")) != FORMAT:
         raise _other_layout(version, file)
@@ -61,7 +61,7 @@ def _absent(folder: Path, file: Path) -> RunFolderError:
     return RunFolderError(
         f"{folder} has lost its manifest" if lost else f"{folder} is no run folder",
         where=f"{file} does not exist",
-        mend="rebuild it from the chunks with `fairbench verify RUN --repair`"
+        hint="rebuild it from the chunks with `fairbench verify RUN --repair`"
         if lost
         else "name a folder that `fairbench run` wrote",
     )
@@ -83,5 +83,5 @@ def _other_layout(version: object, file: Path) -> RunFolderError:
     return RunFolderError(
         f"this run folder has layout {version!r:.60}; this fairbench reads layout {FORMAT}",
         where=str(file),
-        mend="read it with the version named in its manifest, or train it anew elsewhere",
+        hint="read it with the version named in its manifest, or train it anew elsewhere",
     )

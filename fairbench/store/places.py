@@ -44,7 +44,7 @@ def check_places(folder: Path, /) -> None:
             raise RunFolderError(
                 f"{name} is a symbolic link, which is not followed for writing",
                 where=str(folder / name),
-                mend="put the folder itself in its place, or choose another --out",
+                hint="put the folder itself in its place, or choose another --out",
             )
 
 
@@ -65,7 +65,7 @@ def names_in(folder: Path, suffix: str, /) -> set[str]:
         raise RunFolderError(
             f"the run folder cannot be read: {error.strerror or error}",
             where=str(folder),
-            mend="mend the disk or the permissions and try again; nothing was changed",
+            hint="mend the disk or the permissions and try again; nothing was changed",
         ) from error
     return {n.removesuffix(suffix) for n in names if n.endswith(suffix) and not n.startswith(".")}
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fairbench.dataset import Protected
+from fairbench.fold import Split
 from fairbench.metric import Neighbours
-from fairbench.protocol import Split
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
-    from fairbench.method import Part
+    from fairbench.fold import Part
 
 __all__ = ["Rows", "from_arrays", "to_arrays"]
 

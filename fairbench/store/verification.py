@@ -151,7 +151,7 @@ def _repairs(path: Path) -> Iterator[str]:
         raise RunFolderError(
             "neither the manifest nor its first copy is whole: nothing tells what this run was",
             where=f"{path / _MANIFEST}, {path / PLAN}",
-            mend="restore one of them from a copy, or train the study in another --out",
+            hint="restore one of them from a copy, or train the study in another --out",
         )
     for name in damaged:
         yield f"{name} was moved to {_moved(path, name)}"

@@ -11,7 +11,7 @@ from fairbench.study.deal import judged_groups
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.protocol import Split
+    from fairbench.fold import Split
 
 __all__ = ["check_groups"]
 
@@ -28,6 +28,6 @@ def check_groups(dataset: Dataset, split: Split, number: int, /) -> None:
             raise StudyError(
                 f"group {attribute.labels[absent[0]]!r} has no {part} row in split {number}",
                 where=f"dataset {dataset.name!r}, protected attribute {attribute.name!r}",
-                mend="let the disparity leave out small groups with --min-group, merge groups "
+                hint="let the disparity leave out small groups with --min-group, merge groups "
                 "with --merge-groups, or try another --entropy",
             )

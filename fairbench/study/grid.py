@@ -22,11 +22,11 @@ def parse_grid(text: str, /, where: str = "--tradeoff") -> tuple[float, ...]:
         else:
             values = _span(*(Decimal(part.strip()) for part in text.split(":")))
     except (InvalidOperation, ValueError, TypeError):
-        raise StudyError(f"{text!r} is no grid of values", where=where, mend=_MEND) from None
+        raise StudyError(f"{text!r} is no grid of values", where=where, hint=_MEND) from None
     if not values or not all(map(math.isfinite, values)):
-        raise StudyError(f"{text!r} holds no finite value", where=where, mend=_MEND)
+        raise StudyError(f"{text!r} holds no finite value", where=where, hint=_MEND)
     if len(set(values)) < len(values):
-        raise StudyError(f"{text!r} holds a value twice", where=where, mend="name each value once")
+        raise StudyError(f"{text!r} holds a value twice", where=where, hint="name each value once")
     return values
 
 
@@ -47,9 +47,9 @@ def check_grid(values: tuple[float, ...], tradeoff: Tradeoff, /, method: str) ->
             raise StudyError(
                 f"{tradeoff.name} = {value:g} is outside [{tradeoff.low:g}, {tradeoff.high:g}]",
                 where=where,
-                mend="choose values within these bounds",
+                hint="choose values within these bounds",
             )
     if len(set(values)) < len(values):
         raise StudyError(
-            f"a value of {tradeoff.name} stands twice", where=where, mend="name each value once"
+            f"a value of {tradeoff.name} stands twice", where=where, hint="name each value once"
         )

@@ -9,7 +9,8 @@ import numpy as np
 from annotated_types import Ge
 
 from fairbench.errors import StudyError
-from fairbench.protocol import Protocol, Selection, Split
+from fairbench.fold import Split
+from fairbench.protocol import Protocol, Selection
 from fairbench.study.deal import Units, deal, judged_groups, units_of
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Honest(Protocol):
                         f"no deal of the {len(units.size)} values of {dataset.cluster_name!r} into "
                         f"{self.folds} folds was found that puts every group into each of them",
                         where=_where(dataset),
-                        mend=_MEND,
+                        hint=_MEND,
                     )
                 fold = dealt[units.of_row]
             test, validation = fold == turn, fold == (turn + 1) % self.folds
@@ -89,13 +90,13 @@ class Honest(Protocol):
                 raise StudyError(
                     f"group {labels[code]!r} has {members} {what}, too few for {self.folds} folds",
                     where=_where(dataset),
-                    mend=_MEND,
+                    hint=_MEND,
                 )
         if len(units.size) < self.folds:
             raise StudyError(
                 f"{len(units.size)} {what} are too few for {self.folds} folds",
                 where=f"dataset {dataset.name!r}",
-                mend="use fewer folds, or another --cluster",
+                hint="use fewer folds, or another --cluster",
             )
 
 

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
-from fairbench.method import Fold, Method, Training, Trial
+from fairbench.fold import Fold, Split
+from fairbench.method import Method, Trial
 from fairbench.plugins import parts_of
-from fairbench.protocol import Protocol, Split
+from fairbench.protocol import Protocol
 from fairbench.seeds import split_seed
 from fairbench.study.check_splits import check_groups
 from fairbench.study.grid import check_grid
 from fairbench.study.primary import primary_views
 from fairbench.study.study import MethodSpec, Study, training_of
+from fairbench.training import Training
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
@@ -145,7 +147,7 @@ def plan(
         dataset = open_dataset(protocol.dataset(spec), registry)
         label = spec.label or dataset.name
         if label in datasets:
-            raise StudyError(f"dataset {label!r} stands twice", mend="give each use its own label")
+            raise StudyError(f"dataset {label!r} stands twice", hint="give each use its own label")
         datasets[label] = dataset
         if not is_table_file(spec.name, registry):
             sources.append(registry.find("dataset", spec.name))
@@ -155,7 +157,7 @@ def plan(
         for spec, component in found
     }
     if len(arms) < len(datasets) * len(found):
-        raise StudyError("a method stands twice", mend="give each use its own label")
+        raise StudyError("a method stands twice", hint="give each use its own label")
     _check_size(study, arms)
     primary_views(study.primary, datasets)  # a name that is nowhere is said before training
     splits = {}
@@ -172,7 +174,7 @@ def _check_size(study: Study, arms: Mapping[tuple[str, str], Arm]) -> None:
     if trials > MOST_TRIALS:
         raise StudyError(
             f"the study has {trials:,} trials, more than {MOST_TRIALS:,}",
-            mend="take fewer seeds, splits or trade-off values, or several studies",
+            hint="take fewer seeds, splits or trade-off values, or several studies",
         )
 
 
@@ -205,7 +207,7 @@ def _arm(
     elif spec.tradeoff is not None:
         raise StudyError(
             f"method {spec.title!r} has no trade-off to sweep",
-            mend="leave its values out",
+            hint="leave its values out",
         )
     return Arm(label, spec.title, component, options, instance, parts, values, training)
 

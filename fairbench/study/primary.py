@@ -58,7 +58,7 @@ def primary_views(
             raise StudyError(
                 f"no dataset of this study has {wanted!r}",
                 where=f"primary.{key}",
-                mend=near(wanted, known),
+                hint=near(wanted, known),
             )
         chosen[key] = {d: wanted if wanted in n else n[0] for d, n in offered[key].items()}
     return {name: (chosen["target"][name], chosen["protected"][name]) for name in datasets}

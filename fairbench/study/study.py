@@ -22,9 +22,9 @@ from pydantic import (
 
 from fairbench.dataset import DatasetSpec
 from fairbench.errors import StudyError, near
-from fairbench.method import Training
 from fairbench.study.grid import parse_grid
 from fairbench.study.primary import PrimarySpec
+from fairbench.training import Training
 
 __all__ = ["MethodSpec", "ProtocolSpec", "Study", "training_of", "validated"]
 
@@ -48,7 +48,7 @@ def _grid(value: object) -> object:
         try:
             return parse_grid(value)
         except StudyError as error:  # pydantic knows better where it stands
-            raise ValueError(f"{error.what}; {error.mend}") from error
+            raise ValueError(f"{error.what}; {error.hint}") from error
     if isinstance(value, list | tuple):
         return [_no_truth(one) for one in value]
     return (_no_truth(value),) if isinstance(value, int | float) else value
@@ -224,11 +224,11 @@ def validated(values: Mapping[str, Any], /, locate: Callable[[Sequence[str | int
         if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             key = str(first["loc"][-1])
             raise StudyError(
-                f"unknown key {path!r}", where=where, mend=near(key, _siblings(first["loc"]))
+                f"unknown key {path!r}", where=where, hint=near(key, _siblings(first["loc"]))
             ) from None
         if first["type"] == "missing":
-            raise StudyError(f"{path!r} is missing", where=where, mend="add it") from None
-        raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
+            raise StudyError(f"{path!r} is missing", where=where, hint="add it") from None
+        raise StudyError(_complaint(path, first), where=where, hint="correct this value") from None
     training_of(Training(), study.training, locate)
     return study
 
@@ -269,13 +269,13 @@ def training_of(
             raise StudyError(
                 f"unknown key 'training.{key}'",
                 where=locate(("training", key)),
-                mend=near(key, known),
+                hint=near(key, known),
             )
         if isinstance(overrides[key], bool) and not isinstance(getattr(base, key), bool):
             raise StudyError(
                 f"training.{key} = {str(overrides[key]).lower()}: a value is needed, not whether",
                 where=locate(("training", key)),
-                mend="correct this value",
+                hint="correct this value",
             )
     try:
         return TypeAdapter(Training).validate_python({**asdict(base), **overrides})
@@ -283,4 +283,4 @@ def training_of(
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, ("training", *first["loc"])))
         where = locate(("training", *first["loc"]))
-        raise StudyError(_complaint(path, first), where=where, mend="correct this value") from None
+        raise StudyError(_complaint(path, first), where=where, hint="correct this value") from None

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairbench.method import Fold, Part, Trial
+from fairbench.fold import Fold, Part
+from fairbench.method import Trial
 from fairbench.model import Task
 from fairbench.seeds import order_seed
 

@@ -30,7 +30,7 @@ def train_chunk(method: NetworkMethod, work: Work, /) -> Trained:
         raise StudyError(
             "early stopping needs validation rows and this protocol sets none aside",
             where=f"dataset {work.fold.dataset.name!r}",
-            mend="leave `patience` out or choose a protocol with a validation part",
+            hint="leave `patience` out or choose a protocol with a validation part",
         )
     setup = prepare(method, work)
     chains = _chains(work.trials, work.training.chain)

@@ -17,8 +17,9 @@ from fairbench.train.losses import task_losses
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.method import Fold, Training
+    from fairbench.fold import Fold
     from fairbench.train.batch import Batch
+    from fairbench.training import Training
     from fairbench.weighting import Weighting
 
 __all__ = ["NetworkMethod", "protected_task", "target_tasks"]
@@ -51,7 +52,7 @@ def protected_task(
             raise StudyError(
                 f"loss {loss!r} does not fit {attribute.name!r}, which is {attribute.kind}",
                 where="the loss of the protected attribute (z_loss)",
-                mend="take 'auto', or an attribute that it fits: 'bce' is for binary ones, "
+                hint="take 'auto', or an attribute that it fits: 'bce' is for binary ones, "
                 "'mse' for binary and continuous ones",
             )
         case "binary", "mse":
@@ -156,7 +157,7 @@ class NetworkMethod(Method):
                 f"model {self.model!r} has batch normalisation, which a batch of one row has no "
                 "variance for",
                 where="training.batch_size = 1",
-                mend="take a batch size of at least 2, or a model without batch normalisation",
+                hint="take a batch size of at least 2, or a model without batch normalisation",
             )
 
     def train(self, work: Work, /) -> Trained:

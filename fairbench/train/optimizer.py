@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fairbench.method import Training
 from fairbench.train.stack import Stack
+from fairbench.training import Training
 
 __all__ = ["Optimizer", "clip_lanes", "rate"]
 

@@ -33,7 +33,8 @@ from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
     from fairbench.dataset import Dataset
-    from fairbench.method import Fold, Trial, Work
+    from fairbench.fold import Fold
+    from fairbench.method import Trial, Work
     from fairbench.model import Task
     from fairbench.train.network import NetworkMethod
     from fairbench.weighting import Weighting
@@ -132,7 +133,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
             raise PluginError(
                 f"head {task.name!r} of model {method.model!r} has {width} outputs",
                 where=type(module).__qualname__,
-                mend=f"give it {task.width}, the width of its task",
+                hint=f"give it {task.width}, the width of its task",
             )
     network = Network(
         _forward(trunk, "trunk.", probe, masks, notes),
@@ -209,27 +210,27 @@ def _parts(
         raise PluginError(
             f"model {method.model!r} has no `trunk` module and `heads` ModuleDict",
             where=type(module).__qualname__,
-            mend="give it both, see fairbench.model.Model",
+            hint="give it both, see fairbench.model.Model",
         )
     if missing := [task.name for task in tasks if task.name not in heads]:
         raise PluginError(
             f"model {method.model!r} has no head {missing[0]!r}",
             where=type(module).__qualname__,
-            mend="build one head per task, keyed by the task's name",
+            hint="build one head per task, keyed by the task's name",
         )
     names: dict[int, str] = {}
     if any(name.startswith(LEARNED) for name, _ in module.named_parameters()):
         raise PluginError(
             f"model {method.model!r} has parameters under {LEARNED!r}, the weighting's own name",
             where=type(module).__qualname__,
-            mend="give that attribute another name",
+            hint="give that attribute another name",
         )
     for name, parameter in module.named_parameters(remove_duplicate=False):
         if (other := names.setdefault(id(parameter), name)) != name:
             raise PluginError(
                 f"model {method.model!r} uses one parameter as {other!r} and as {name!r}",
                 where=type(module).__qualname__,
-                mend="give each its own: side by side they would no longer be one",
+                hint="give each its own: side by side they would no longer be one",
             )
     return trunk, {task.name: heads[task.name] for task in tasks}
 

@@ -121,7 +121,7 @@ class ACSIncome(DatasetSource):
         for state in chosen:
             if state not in FIPS:
                 raise StudyError(
-                    f"no state {state!r}", where="dataset acs-income", mend=near(state, FIPS)
+                    f"no state {state!r}", where="dataset acs-income", hint=near(state, FIPS)
                 )
         return chosen
 
@@ -152,7 +152,7 @@ def _read(path: Path, codes: bool) -> pd.DataFrame:
         raise DataError(
             f"not a person file of the American Community Survey: {first_line(error)}",
             where=str(path),
-            mend="unpack it from the Census Bureau's zip archive once more",
+            hint="unpack it from the Census Bureau's zip archive once more",
         ) from error
     return people if codes else _grouped(people)
 

@@ -11,8 +11,9 @@ from annotated_types import Gt, Lt
 
 from fairbench.dataset import Dataset, DatasetSpec
 from fairbench.errors import StudyError
-from fairbench.method import Training
-from fairbench.protocol import Protocol, Selection, Split
+from fairbench.fold import Split
+from fairbench.protocol import Protocol, Selection
+from fairbench.training import Training
 
 __all__ = ["Paper"]
 
@@ -87,7 +88,7 @@ class Paper(Protocol):
             raise StudyError(
                 "z_input cannot tell which column the protected attribute is",
                 where=f"dataset {spec.name!r}",
-                mend="name it with --protected, or add it with --features",
+                hint="name it with --protected, or add it with --features",
             )
         if self.z_input:
             yield protected[0]

@@ -80,7 +80,7 @@ def _matplotlib() -> Any:
     except ImportError:
         raise PluginError(
             "static figures need matplotlib, which is not installed",
-            mend="pip install 'fairbench-mtl[figures]'",
+            hint="pip install 'fairbench-mtl[figures]'",
         ) from None
     return matplotlib
 

@@ -44,7 +44,7 @@ def require_tasks(rule: str, tasks: int, /, *, most: int) -> None:
         takes = "two tasks" if most == 2 else f"2 to {most} tasks"
         raise StudyError(
             f"weighting {rule!r} is for {takes}, the study gives it {tasks}",
-            mend="choose another weighting, or change the number of tasks",
+            hint="choose another weighting, or change the number of tasks",
         )
 
 

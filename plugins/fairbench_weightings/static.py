@@ -45,7 +45,7 @@ class Static(Weighting):
         if len(self.loss_weights) != tasks:
             raise StudyError(
                 f"weighting 'static' has {len(self.loss_weights)} weights for {tasks} tasks",
-                mend="give loss_weights one number per task",
+                hint="give loss_weights one number per task",
             )
         # Carried as state, so that no step copies them to the device.
         return {"weights": torch.tensor(self.loss_weights, dtype=torch.float64)}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fairbench.dataset import Protected
+from fairbench.fold import Split
 from fairbench.method import Prediction, Trained, Trial
 from fairbench.plugins import MetricDescription, added, hookimpl
-from fairbench.protocol import Split
 from fairbench.store import Rows, RunFolder
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from fairbench.analyze import Run, audit_dataset, audit_rows
 from fairbench.dataset import Card, Dataset, Protected
-from fairbench.protocol import Split
+from fairbench.fold import Split
 from fairbench.store import Rows
 
 

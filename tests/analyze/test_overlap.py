@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fairbench.analyze import corrected_interval, split_overlap
-from fairbench.protocol import Split
+from fairbench.fold import Split
 
 
 def rotated(rows, folds, count, seed=0):

@@ -5,8 +5,8 @@ import pytest
 from fairbench.analyze import Run, Spread, corrected_interval, designs, hopeless, pilots
 from fairbench.analyze.planning import rotation, spread_of
 from fairbench.dataset import Card, Dataset, Protected
+from fairbench.fold import Split
 from fairbench.plugins import load
-from fairbench.protocol import Split
 
 
 def pairs(splits, seeds, spread, rng):

@@ -3,7 +3,7 @@ import pytest
 
 from fairbench.analyze import audit_splits
 from fairbench.dataset import Protected
-from fairbench.protocol import Split
+from fairbench.fold import Split
 from fairbench.store import Rows
 
 

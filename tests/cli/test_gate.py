@@ -179,7 +179,7 @@ def test_an_unreadable_baseline_ends_with_two(folders, tmp_path, content):
     result = gate(folders["same"], tmp_path / "baseline.json")
     assert result.exit_code == 2
     assert "where:" in result.stderr
-    assert "mend:" in result.stderr
+    assert "hint:" in result.stderr
     assert "Traceback" not in result.output
 
 

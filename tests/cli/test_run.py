@@ -40,20 +40,20 @@ def refused(*arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([*BASE, "-m", "rigde"], "unknown method 'rigde' mend: did you mean 'ridge'"),
-        (["-m", "ridge", "-d", "synthetik"], "unknown dataset 'synthetik' mend: did you mean"),
-        ([*BASE, "--error", "rsme"], "unknown metric 'rsme' mend: did you mean"),
-        ([*BASE, "--protocol", "papper"], "unknown protocol 'papper' mend: did you mean 'paper'"),
+        ([*BASE, "-m", "rigde"], "unknown method 'rigde' hint: did you mean 'ridge'"),
+        (["-m", "ridge", "-d", "synthetik"], "unknown dataset 'synthetik' hint: did you mean"),
+        ([*BASE, "--error", "rsme"], "unknown metric 'rsme' hint: did you mean"),
+        ([*BASE, "--protocol", "papper"], "unknown protocol 'papper' hint: did you mean 'paper'"),
         ([*BASE, "--executor", "dusk"], "unknown executor 'dusk'"),
-        (["-d", "synthetic"], "no method was named where: fairbench run mend: add --method"),
-        (["-m", "ridge"], "no dataset was named where: fairbench run mend: add --dataset"),
-        ([*BASE, "-m", "ridge"], "a method stands twice mend: give each use its own label"),
+        (["-d", "synthetic"], "no method was named where: fairbench run hint: add --method"),
+        (["-m", "ridge"], "no dataset was named where: fairbench run hint: add --dataset"),
+        ([*BASE, "-m", "ridge"], "a method stands twice hint: give each use its own label"),
         ([*ALPHA, "--tradeoff", "6"], "alpha = 6 is outside [0, 5] where: trade-off of method"),
         ([*ALPHA, "--tradeoff", "1:x:2"], "is no grid of values where: --tradeoff 1:x:2"),
         ([*ALPHA, "--tradeoff", "1,1"], "holds a value twice where: --tradeoff 1,1"),
         ([*ALPHA, "--tradeoff", "2:1:0.1"], "holds no finite value where: --tradeoff"),
         ([*ALPHA, "--tradeoff", "alpha=1"], "no method 'alpha' is named"),
-        ([*ALPHA, "-m", "equal", "--tradeoff", "1"], "mend: write static-alpha=1"),
+        ([*ALPHA, "-m", "equal", "--tradeoff", "1"], "hint: write static-alpha=1"),
         ([*BASE, "--tradeoff", "1"], "method 'ridge' has no trade-off to sweep"),
         ([*BASE, "--seeds", "0"], "Invalid value for '--seeds': 0 is not in the range x>=1"),
         ([*BASE, "--epochs", "-3"], "Invalid value for '--epochs'"),
@@ -63,7 +63,7 @@ def refused(*arguments: str) -> str:
         ([*BASE, "--device", "tpu"], "Invalid value for '--device'"),
         (
             [*BASE, "--set", "training.epoch=3"],
-            "'training.epoch' where: --set training.epoch mend: did you mean 'epochs'",
+            "'training.epoch' where: --set training.epoch hint: did you mean 'epochs'",
         ),
         (
             [*BASE, "--set", "training.epochs=0"],
@@ -71,7 +71,7 @@ def refused(*arguments: str) -> str:
         ),
         (
             [*BASE, "--set", "ridge.penalti=3"],
-            "method 'ridge' has no option 'penalti' mend: did you mean 'penalty'",
+            "method 'ridge' has no option 'penalti' hint: did you mean 'penalty'",
         ),
         ([*BASE, "--set", "ridge.penalty=-1"], "is -1: input should be greater than or equal to 0"),
         ([*BASE, "--set", "ridge"], "'ridge' assigns no option where: --set ridge"),
@@ -144,7 +144,7 @@ def test_bad_tables(cells, arguments, said, folder):
     name = table(folder / "my.csv", **cells)
     message = refused("-m", "ridge", "-d", name, "--no-baseline", *arguments)
     assert said in message
-    assert "mend:" in message
+    assert "hint:" in message
 
 
 def test_a_table_that_is_not_there():
@@ -158,7 +158,7 @@ def test_a_table_that_is_not_there():
         ("seeds = 1\nepochz = 3\n", "unknown key 'epochz' where: study.toml, line 2"),
         (
             "\n[training]\nepoch = 3\n",
-            "unknown key 'training.epoch' where: study.toml, line 3 mend: did you mean 'epochs'",
+            "unknown key 'training.epoch' where: study.toml, line 3 hint: did you mean 'epochs'",
         ),
         (
             "[training]\nlr = 0.1\nepochs = 0\n",
@@ -244,7 +244,7 @@ def test_a_run_and_what_is_refused_of_its_folder():
     document = json.loads(done.stdout)
     assert document
     said = refused(*quick, "--seeds", "2")
-    assert "holds a different study (differs in seeds) where: run mend: choose another" in said
+    assert "holds a different study (differs in seeds) where: run hint: choose another" in said
     manifest = json.loads(Path("run/manifest.json").read_text())
     assert manifest["progress"]["trials_done"] == 1
     Path("run/manifest.json").write_text('{"format": 1}')

@@ -106,12 +106,12 @@ def raising(monkeypatch):
 
 
 def test_errors_of_fairbench_are_messages(raising):
-    raising(StudyError("unknown method 'x'", where="--method", mend="did you mean 'y'?"))
+    raising(StudyError("unknown method 'x'", where="--method", hint="did you mean 'y'?"))
     done = CliRunner().invoke(main, ["list"])
     assert done.exit_code == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "Error: unknown method 'x'\n  where: --method\n  mend:  did you mean 'y'?\n"
+        "Error: unknown method 'x'\n  where: --method\n  hint:  did you mean 'y'?\n"
     )
 
 

@@ -86,10 +86,10 @@ def test_features(features, names):
 def test_parts_a_source_did_not_declare():
     with pytest.raises(DataError, match="'x' is not among the target columns") as caught:
         made(replace(SPEC, targets=("x",)))
-    assert "choose from: y, z" in caught.value.mend
+    assert "choose from: y, z" in caught.value.hint
     with pytest.raises(DataError, match="'x' is not among the protected columns") as caught:
         made(replace(SPEC, protected=("x",)))
-    assert "choose from: sex, age, job" in caught.value.mend
+    assert "choose from: sex, age, job" in caught.value.hint
     with pytest.raises(DataError, match="no column 'q'"):
         made(replace(SPEC, targets=("q",)))
 
@@ -125,11 +125,11 @@ def test_ties_that_empty_a_bin():
     spec = replace(SPEC, protected=("age",), bins=3)
     with pytest.raises(DataError, match="leaves 1 of them empty") as caught:
         made(spec, age=[1, 2, 3, 9, 9, 9])
-    assert caught.value.mend == "lower bins"
+    assert caught.value.hint == "lower bins"
     made(replace(spec, bins=2), age=[1, 2, 3, 9, 9, 9])
     with pytest.raises(DataError, match="leaves 1 of them empty") as caught:
         made(replace(spec, bins=2), age=[1, 2, 9, 9, 9, 9])
-    assert "median" in caught.value.mend
+    assert "median" in caught.value.hint
 
 
 def test_labels_have_the_digits_that_make_them_true_of_every_row():

@@ -21,7 +21,7 @@ def opened(path, **spec):
 def refused(path, **spec) -> DataError:
     with pytest.raises(DataError) as caught:
         opened(path, **spec)
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value
 
 
@@ -36,7 +36,7 @@ def test_marked_encodings_are_recognised(tmp_path, encoding):
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16-le", "utf-16-be"])
 def test_other_encodings_are_read_when_named(tmp_path, encoding):
     (tmp_path / "t.csv").write_bytes(TEXT.encode(encoding))
-    assert "--encoding" in refused(tmp_path / "t.csv").mend
+    assert "--encoding" in refused(tmp_path / "t.csv").hint
     assert opened(tmp_path / "t.csv", encoding=encoding).feature_names == ("größe",)
 
 
@@ -45,7 +45,7 @@ def test_a_wrong_encoding_names_the_line(tmp_path):
     error = refused(tmp_path / "t.csv")
     assert "not UTF-8 text: byte 0xe9" in error.what
     assert error.where.endswith("line 3")
-    assert "cp1252" in error.mend
+    assert "cp1252" in error.hint
     assert "not ascii text" in refused(tmp_path / "t.csv", encoding="ascii").what
     assert "no encoding is called 'klingon'" in refused(tmp_path / "t.csv", encoding="klingon").what
 
@@ -55,7 +55,7 @@ def test_nothing_is_fetched_from_a_url(address):
     error = refused(address)
     assert "nothing is fetched" in error.what
     assert error.where == address  # a path keeps one of the two slashes
-    assert "download it first" in error.mend
+    assert "download it first" in error.hint
 
 
 def test_a_pipe_is_not_opened(tmp_path):

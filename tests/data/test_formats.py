@@ -186,7 +186,7 @@ def test_a_file_cut_short_gives_a_message(tmp_path, name):
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError) as caught:
         opened(tmp_path / name)
-    assert caught.value.mend
+    assert caught.value.hint
     assert name in caught.value.where
 
 
@@ -207,7 +207,7 @@ def test_excel_without_openpyxl_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)  # which importing it then raises upon
     with pytest.raises(DataError, match="openpyxl, which is not installed") as caught:
         opened(tmp_path / "t.xlsx")
-    assert "fairbench-mtl[excel]" in caught.value.mend
+    assert "fairbench-mtl[excel]" in caught.value.hint
 
 
 def test_a_zip_of_several_files_is_refused_by_name(tmp_path):

@@ -105,7 +105,7 @@ def test_columns_with_many_texts_are_named_in_one_message(tmp_path):
 def test_where_nothing_is_left_the_message_says_why(tmp_path):
     with pytest.raises(DataError, match="no feature is left") as caught:
         opened(tmp_path, {"id": OUT["id"]}, drop=("x",))
-    assert "'id' (60 in 60 rows)" in caught.value.mend
+    assert "'id' (60 in 60 rows)" in caught.value.hint
 
 
 def test_kinds_by_flag(tmp_path):

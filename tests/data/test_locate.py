@@ -233,8 +233,8 @@ def test_a_failed_download_leaves_nothing_and_says_where_to_put_the_file(
         locate(replace(FILE, url=f"{address}/file", member=member))
     assert message in caught.value.what
     assert f"{address}/file" in caught.value.what
-    assert FILE.sha256 in caught.value.mend
-    assert str(places / "first") in caught.value.mend
+    assert FILE.sha256 in caught.value.hint
+    assert str(places / "first") in caught.value.hint
     assert not list((places / "cache").iterdir())
 
 
@@ -271,7 +271,7 @@ def test_configuration_with_unknown_key(places):
     with pytest.raises(StudyError, match="unknown key 'data_dir'") as caught:
         search_path()
     assert caught.value.where == f"{path}, line 6"
-    assert "did you mean 'data_dirs'" in caught.value.mend
+    assert "did you mean 'data_dirs'" in caught.value.hint
 
 
 @pytest.mark.parametrize("value", ['"configured"', "[1]", "3"])

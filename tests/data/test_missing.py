@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from fairbench.data import facts, open_dataset
 from fairbench.dataset import Card, Dataset, DatasetSpec, Protected
 from fairbench.errors import DataError
-from fairbench.method import Fold
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
 
 TABLE = """hours,job,flag,sex,y
 1,cook,1,F,1
@@ -81,7 +80,7 @@ def test_missing_drop_is_the_old_way(path):
 def test_a_missing_target_is_an_error_or_a_dropped_row(path):
     with pytest.raises(DataError, match="target 'hours' has missing values: 1 of 7") as caught:
         opened(path, targets=("hours",))
-    assert "--missing-target drop" in caught.value.mend
+    assert "--missing-target drop" in caught.value.hint
     dataset = opened(path, targets=("hours",), missing_target="drop")
     assert dataset.targets[:, 0].tolist() == [1, 2, 4, 5]
     assert dict(dataset.card.dropped)["missing 'hours'"] == 1

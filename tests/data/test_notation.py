@@ -70,7 +70,7 @@ def test_a_comma_before_three_digits_beside_decimal_commas_is_refused_with_both_
     with pytest.raises(DataError, match="'x' can be read in two ways") as caught:
         read(["1,234", "5,678"], z=["2,5", "3,75"])
     assert "decimal commas in column 'z'" in caught.value.what
-    assert "--decimal , or --thousands ," in caught.value.mend
+    assert "--decimal , or --thousands ," in caught.value.hint
     assert read(["1,234", "5,678"], z=["2.5", "3.75"]).numbers.tolist() == [1234, 5678]
     for notation, numbers in (
         (Notation(decimal=","), [1.234, 5.678]),

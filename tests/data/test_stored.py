@@ -60,7 +60,7 @@ def test_a_dictionary_is_what_its_values_are():
 def test_types_that_are_none_of_these_are_named(array):
     with pytest.raises(DataError, match="neither numbers, dates nor text") as caught:
         read(array)
-    assert "--drop x" in caught.value.mend
+    assert "--drop x" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def opened(path, **roles) -> Dataset:
 def refused(path, **roles) -> DataError:
     with pytest.raises(DataError) as caught:
         opened(path, **roles)
-    assert caught.value.mend
+    assert caught.value.hint
     return caught.value
 
 
@@ -108,7 +108,7 @@ def test_parquet_columns_that_are_no_numbers(tmp_path):
     frame.to_parquet(tmp_path / "my.parquet")
     error = refused(tmp_path / "my.parquet")
     assert "column 'list' holds list" in error.what
-    assert "--drop list" in error.mend
+    assert "--drop list" in error.hint
     assert opened(tmp_path / "my.parquet", features=("age",)).rows == 2
     dates = opened(tmp_path / "my.parquet", drop=("list", "age"))
     assert dates.features.tolist() == [[2], [11720.5]]
@@ -166,7 +166,7 @@ def test_a_file_called_like_a_dataset_does_not_shadow_it(given_file, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("roles", "what", "mend"),
+    ("roles", "what", "hint"),
     [
         ({"targets": ("incom",)}, "no column 'incom'", "did you mean 'income'?"),
         ({"targets": ("salary",)}, "no column 'salary'", "columns: age, sex, job, income"),
@@ -187,10 +187,10 @@ def test_a_file_called_like_a_dataset_does_not_shadow_it(given_file, monkeypatch
         ({"bins": 1}, "cut into 1 groups", "at least 2"),
     ],
 )
-def test_columns_that_cannot_be_used_as_asked(given_file, roles, what, mend):
+def test_columns_that_cannot_be_used_as_asked(given_file, roles, what, hint):
     error = refused(given_file(GOOD), **roles)
     assert what in error.what
-    assert mend in error.mend
+    assert hint in error.hint
 
 
 MIXED = "holds numbers and, in some rows, text"
@@ -232,13 +232,13 @@ def test_cells_that_cannot_be_used(given_file, column, cells, what, where):
 def test_a_target_in_two_notations(given_file):
     error = refused(given_file("age;sex;income\n1;F;2,5\n2;M;3.5\n"))
     assert "line 2: '2,5'" in error.where
-    assert "--decimal" in error.mend
+    assert "--decimal" in error.hint
 
 
 def test_a_bad_column_that_is_left_out_does_no_harm(given_file):
     text = "age,hours,sex,income\n1,1,F,2\n2,2,M,3\n3,x,F,4\n"
     path = given_file(text)
-    assert "--drop hours" in refused(path).mend
+    assert "--drop hours" in refused(path).hint
     assert opened(path, features=("-hours",)).feature_names == ("age",)
 
 
@@ -252,7 +252,7 @@ def test_too_many_texts_for_categories(given_file):
     path = given_file("\n".join(["name,town,age,sex,income", *rows]))
     error = refused(path, features=("name", "town", "age"))
     assert "'name' (300), 'town' (280)" in error.what
-    assert "--drop name" in error.mend
+    assert "--drop name" in error.hint
     assert opened(path, categorical=("name", "town")).features.shape == (300, 581)
 
 

@@ -24,7 +24,7 @@ def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(StudyError, match="needs the package distributed") as caught:
         Dask().width(Limits(), 1)
-    assert caught.value.mend == "pip install 'fairbench-mtl[dask]'"
+    assert caught.value.hint == "pip install 'fairbench-mtl[dask]'"
 
 
 def test_a_scheduler_that_does_not_answer(monkeypatch):
@@ -120,7 +120,7 @@ def test_a_scheduler_with_tls(study, trouble, tmp_path, certificates):
         assert list(run.trials()["status"]) == ["ok"]
         with pytest.raises(StudyError, match="no Dask scheduler answers") as caught:
             Dask(address).width(Limits(), 1)
-        assert "executor.ca" in caught.value.mend
+        assert "executor.ca" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_workers_that_cannot_start_are_given_up(study, trouble, tmp_path, site, 
     with pytest.raises(StudyError, match=r"cannot start: ImportError: no torch today") as caught:
         fairbench.run(asked, out=tmp_path / "run", executor="local", jobs=1, device="cpu")
     assert caught.value.where == f"{site / 'torch.py'}, line 1"
-    assert "has to be renamed" in caught.value.mend
+    assert "has to be renamed" in caught.value.hint
     assert capfd.readouterr() == ("", "")
     assert not children()
 
@@ -70,7 +70,7 @@ def test_workers_that_take_too_long_to_start_are_given_up(study, trouble, tmp_pa
     executor = Local(start_seconds=0.01)
     with pytest.raises(StudyError, match=r"it was not ready within 0\.01 seconds") as caught:
         fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor=executor, jobs=1)
-    assert "executor.start_seconds" in caught.value.mend
+    assert "executor.start_seconds" in caught.value.hint
     assert not children()
 
 

@@ -215,6 +215,6 @@ def test_a_damaged_run_is_told(make_run, damage):
     with pytest.raises(RunFolderError) as found:
         measure(Run(path), ["rmse"])
     assert str(path) in found.value.where
-    assert found.value.mend
+    assert found.value.hint
     del found
     gc.collect()

@@ -39,7 +39,7 @@ def complaint(file):
     with pytest.raises(BaselineError) as found:
         read(file)
     assert found.value.where
-    assert found.value.mend
+    assert found.value.hint
     assert found.value.exit_code == 2
     return found.value
 
@@ -125,12 +125,12 @@ EDITS = [
 ]
 
 
-@pytest.mark.parametrize(("edit", "what", "mend"), EDITS)
-def test_what_is_wrong_is_named(file, document, edit, what, mend):
+@pytest.mark.parametrize(("edit", "what", "hint"), EDITS)
+def test_what_is_wrong_is_named(file, document, edit, what, hint):
     edit(document)
     error = complaint(rewrite(file, document))
     assert what in error.what
-    assert mend in error.mend
+    assert hint in error.hint
     assert str(file) in error.where
 
 
@@ -214,7 +214,7 @@ def test_a_place_that_cannot_be_written_is_named(snapshot, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BaselineError, match="cannot be written") as found:
         write(snapshot(VALUES), tmp_path / "file" / "baseline.json")
-    assert "--out" in found.value.mend
+    assert "--out" in found.value.hint
 
 
 def test_a_file_that_may_not_be_read_is_told(file, monkeypatch):

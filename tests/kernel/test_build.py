@@ -107,7 +107,7 @@ def test_without_a_compiler(fresh, monkeypatch, cxx, complaint):
     assert build.chosen("auto", "cpu") == "torch"
     with pytest.raises(StudyError, match=complaint) as error:
         build.chosen("compiled", "cpu")
-    assert "training.kernel=torch" in error.value.mend
+    assert "training.kernel=torch" in error.value.hint
 
 
 def test_nothing_on_the_path(fresh, monkeypatch):
@@ -191,7 +191,7 @@ def test_one_that_is_struck_twice_is_an_error(fresh, monkeypatch, of, how, named
     monkeypatch.setenv("CXX", compiler(fresh, body))
     with pytest.raises(StudyError, match=f"did not finish, twice: .*{named}") as caught:
         build.chosen("auto", "cpu")
-    assert "training.kernel=torch" in caught.value.mend
+    assert "training.kernel=torch" in caught.value.hint
 
 
 def test_a_rule_whose_compiler_is_killed_does_not_stay_with_torch(fresh, monkeypatch):
@@ -318,7 +318,7 @@ def test_a_full_disk_is_said(fresh, monkeypatch):
     monkeypatch.setattr(shelf, "_made", full)
     with pytest.raises(StudyError, match=r"cannot be kept: .*No space left") as caught:
         build.rule(SMALL)
-    assert "FAIRBENCH_CACHE" in caught.value.mend
+    assert "FAIRBENCH_CACHE" in caught.value.hint
 
 
 def test_an_open_umask_makes_no_open_folder(fresh):

@@ -174,7 +174,7 @@ class TestBrokenPlugin:
         (problem,) = [p for p in load().problems if p.distribution == "far-away"]
         assert what in problem.what
         assert problem.plugin == "stranger"
-        assert problem.mend
+        assert problem.hint
         assert "\n" not in str(problem)
         assert plugin("far-away").status == "broken"
         assert load().find("metric", "other").distribution == "nearby"
@@ -185,7 +185,7 @@ class TestBrokenPlugin:
     def test_near_names_of_a_misspelt_hook(self, install):
         install("far-away", {"stranger": WRONG["misspelt hook"][0]})
         (problem,) = [p for p in load().problems if p.distribution == "far-away"]
-        assert "did you mean 'fairbench_metrics'" in problem.mend
+        assert "did you mean 'fairbench_metrics'" in problem.hint
 
     def test_optional_hooks_of_another_version_are_no_problem(self, install):
         later = "\n@hookimpl(optionalhook=True)\ndef fairbench_later(): return []"

@@ -113,8 +113,8 @@ def test_no_file_says_where_to_get_it_and_downloads_nothing(folder, monkeypatch)
         opened()
     assert "2018/1-Year/psam_p06.csv was not found" in caught.value.what
     assert "no hash of it is known" in caught.value.what
-    assert "https://www2.census.gov/programs-surveys/acs/data/pums/2018" in caught.value.mend
-    assert "SHA-256" not in caught.value.mend
+    assert "https://www2.census.gov/programs-surveys/acs/data/pums/2018" in caught.value.hint
+    assert "SHA-256" not in caught.value.hint
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "SERIALNO,ST\n1,x\n", "RT,AGEP\nP,old\n"])

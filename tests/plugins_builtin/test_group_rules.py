@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from fairbench.dataset import Card, Dataset, Protected
-from fairbench.method import Fold, Training, Trial, Work
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
+from fairbench.method import Trial, Work
 from fairbench.train.setup import prepare
+from fairbench.training import Training
 from fairbench.weighting import Step
 from fairbench_baselines.dynamic_reweighting import Multiplicative
 from fairbench_baselines.group_dro import GroupDRO, WorstGroup

@@ -5,8 +5,10 @@ import pytest
 
 from fairbench.dataset import Card, Dataset, DatasetSpec, Protected
 from fairbench.errors import StudyError
-from fairbench.method import Fold, Training, Trial, Work
+from fairbench.fold import Fold
+from fairbench.method import Trial, Work
 from fairbench.plugins import load
+from fairbench.training import Training
 from fairbench.weighting import Step
 
 

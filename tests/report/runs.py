@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from fairbench.dataset import Protected
+from fairbench.fold import Split
 from fairbench.method import Prediction, Trained, Trial
-from fairbench.protocol import Split
 from fairbench.store import Rows, RunFolder
 
 SCRIPT = "<script>alert(1)</script>"

@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as hnp
 import fairbench
 from fairbench.dataset import Protected
 from fairbench.errors import RunFolderError
+from fairbench.fold import Split
 from fairbench.method import Prediction, Trained, Trial
-from fairbench.protocol import Split
 from fairbench.store import Cost, Rows, RunFolder, read_json, write_bytes, write_json, writing
 from fairbench.store.arrays import npz, packed, unpacked
 from fairbench.store.sealed import seal
@@ -89,7 +89,7 @@ def test_reading_damage_says_which_file_and_what_to_do(stored):
     with pytest.raises(RunFolderError, match="is not what was written") as caught:
         chunk.prediction("test")
     assert caught.value.where.endswith("one.npz")
-    assert "fairbench verify RUN" in caught.value.mend
+    assert "fairbench verify RUN" in caught.value.hint
     (stored.path / "chunks/one.json").write_text("{")
     with pytest.raises(RunFolderError, match="is not what was written"):
         list(stored.chunks())
@@ -378,7 +378,7 @@ def test_a_disk_that_fills_up_keeps_what_was_finished(tmp_path, monkeypatch):
         patch.setattr(RunFolder, "write_chunk", filling)
         with pytest.raises(RunFolderError, match="cannot be written: No space left") as caught:
             fairbench.run(RIDGE, out=tmp_path / "run", executor="serial")
-    assert "run the same command again" in caught.value.mend
+    assert "run the same command again" in caught.value.hint
     folder = RunFolder(tmp_path / "run")
     assert set(folder.finished()) == set(written)
     assert folder.read_manifest()["progress"]["chunks_done"] == 2

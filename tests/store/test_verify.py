@@ -76,7 +76,7 @@ def test_single_bits_are_noticed_wherever_they_flip(run):
             try:
                 noticed = not verify(run).whole
             except RunFolderError as error:
-                noticed = bool(error.mend)
+                noticed = bool(error.hint)
             assert noticed, (file, bit)
         file.write_bytes(content)
     assert verify(run).whole

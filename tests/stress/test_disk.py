@@ -42,7 +42,7 @@ def noticed(read, file: Path) -> bool:
     try:
         return not read(file)
     except RunFolderError as error:
-        return bool(error.where and error.mend)
+        return bool(error.where and error.hint)
 
 
 def reader(out: Path, file: Path):

@@ -65,7 +65,7 @@ def test_a_refusal_says_where():
     with pytest.raises(StudyError, match="no grid") as caught:
         parse_grid("x", where="here")
     assert caught.value.where == "here"
-    assert "0.1:5.0:0.1" in caught.value.mend
+    assert "0.1:5.0:0.1" in caught.value.hint
 
 
 @pytest.mark.parametrize(

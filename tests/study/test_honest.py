@@ -158,7 +158,7 @@ def test_a_group_smaller_than_the_folds_is_refused(clusters):
         Honest().split(made(np.arange(100) >= 96, clusters), 0)
     assert "protected attribute 'a'" in caught.value.where
     for way in ("--min-group", "--merge-groups", "fewer folds"):
-        assert way in caught.value.mend
+        assert way in caught.value.hint
 
 
 @pytest.mark.parametrize("clusters", [None, np.arange(120) // 2])
@@ -188,7 +188,7 @@ def test_groups_that_no_deal_spreads_are_refused():
     dataset = made(groups, np.ravel(held))
     with pytest.raises(StudyError, match="no deal of the 13 values of 'c' into 5 folds") as caught:
         Honest().split(dataset, 0)
-    assert "--min-group" in caught.value.mend
+    assert "--min-group" in caught.value.hint
 
 
 def test_a_giant_cluster_takes_its_turn():

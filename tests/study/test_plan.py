@@ -182,7 +182,7 @@ def test_a_loss_that_does_not_fit_the_attribute_is_refused(people, attribute, lo
         return
     with pytest.raises(StudyError, match=f"'{loss}' does not fit '{attribute}'") as told:
         planned(**study)
-    assert "'auto'" in told.value.mend
+    assert "'auto'" in told.value.hint
 
 
 def test_batch_normalisation_of_single_rows_is_refused():
@@ -192,7 +192,7 @@ def test_batch_normalisation_of_single_rows_is_refused():
     planned(methods=["static-alpha"], training={"batch_size": 1})
     with pytest.raises(StudyError, match="batch normalisation") as told:
         planned(**study, training={"batch_size": 1})
-    assert "batch size of at least 2" in told.value.mend
+    assert "batch size of at least 2" in told.value.hint
 
 
 def test_a_number_of_tasks_that_a_weighting_is_not_made_for_is_refused(tmp_path):

@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from fairbench.dataset import Card, Dataset, Protected
-from fairbench.method import Fold, Training, Trial, Work
-from fairbench.protocol import Split
+from fairbench.fold import Fold, Split
+from fairbench.method import Trial, Work
 from fairbench.train.fit import Weights, _Run
 from fairbench.train.setup import prepare
+from fairbench.training import Training
 from tests.train import kernels, tape
 
 

@@ -219,7 +219,7 @@ def test_a_stack_that_shrinks_is_recorded_anew(counted):
 def test_it_takes_a_gpu():
     with pytest.raises(StudyError, match="on a GPU, not on cpu") as caught:
         trained(StaticAlpha(architecture=SMALL), "graph")
-    assert "--device cuda" in caught.value.mend
+    assert "--device cuda" in caught.value.hint
 
 
 def counts_of(counted):

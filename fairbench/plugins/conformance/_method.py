@@ -10,13 +10,14 @@ import numpy as np
 
 from fairbench.dataset import Card, Dataset, Protected
 from fairbench.errors import PluginError
-from fairbench.method import Fold, Method, Training, Trial, Work
+from fairbench.fold import Fold, Split
+from fairbench.method import Method, Trial, Work
 from fairbench.plugins._component import Component
 from fairbench.plugins._parts import made_declared, parts_of
 from fairbench.plugins.conformance._base import Conformance
 from fairbench.plugins.descriptions import MethodDescription
 from fairbench.plugins.registry import load
-from fairbench.protocol import Split
+from fairbench.training import Training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,7 @@ class MethodConformance(Conformance):
             with made_declared(parts):
                 method.train(work)
         except PluginError as error:
-            raise AssertionError(f"{error.what}; {error.mend}") from error
+            raise AssertionError(f"{error.what}; {error.hint}") from error
 
     def test_changes_no_input(self) -> None:
         work = self._work()
