@@ -11,9 +11,9 @@ import torch
 from fairbench.errors import StudyError
 from fairbench.method import Prediction, Trained, Trial, Work
 from fairbench.train.batch import Rows
+from fairbench.train.by_torch.engine import predicted
 from fairbench.train.fit import Fitted, Weights, fit
 from fairbench.train.memory import stacks_of
-from fairbench.train.predict import predicted
 from fairbench.train.rules import LEARNED
 from fairbench.train.setup import Setup, prepare
 

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from fairbench.train.batch import Visits
-from fairbench.train.chain import TaskGradients
+from fairbench.train.by_torch.net import gramian
+from fairbench.train.by_torch.optimizer import Optimizer, clip_lanes
+from fairbench.train.by_torch.sequential import TaskGradients
 from fairbench.train.dropout import Draws
 from fairbench.train.losses import ClosedLosses, GivenLosses
-from fairbench.train.net import gramian
 from fairbench.train.network import NetworkMethod
-from fairbench.train.optimizer import Optimizer, clip_lanes
 from fairbench.train.rules import Rules
 from fairbench.train.stack import Stack
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from fairbench.method import Trial
 from fairbench.train.batch import orders_of, visits_of
+from fairbench.train.by_torch.engine import predicted
+from fairbench.train.by_torch.optimizer import rate
 from fairbench.train.losses import row_losses
-from fairbench.train.optimizer import rate
-from fairbench.train.predict import predicted
 from fairbench.train.setup import Setup
 from fairbench.train.stack import Stack
 from fairbench.train.steps import Steps

@@ -14,20 +14,20 @@ from fairbench.errors import PluginError, first_line
 from fairbench.kernel import Kernel
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
-from fairbench.train.chain import Layer, chain_of
-from fairbench.train.compiled import CompiledEngine, runs
-from fairbench.train.dropout import MaskShapes, own_dropout, probed
-from fairbench.train.engine import Beginning, Engine, TorchEngine
-from fairbench.train.memory import Footprint
-from fairbench.train.native import NativeRule
-from fairbench.train.net import ByAutograd, ByHand, Net
-from fairbench.train.network import normalises_batches
-from fairbench.train.program import (
+from fairbench.train.by_kernel.learner import CompiledEngine, runs
+from fairbench.train.by_kernel.rule import NativeRule
+from fairbench.train.by_torch.forward import (
     Forward,
     lane_forward,
     looped_forward,
     mapped_forward,
 )
+from fairbench.train.by_torch.net import ByAutograd, ByHand, Net
+from fairbench.train.by_torch.sequential import Layer, chain_of
+from fairbench.train.dropout import MaskShapes, own_dropout, probed
+from fairbench.train.engine import Beginning, Engine, TorchEngine
+from fairbench.train.memory import Footprint
+from fairbench.train.network import normalises_batches
 from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.stack import Block, stack_modules
 

@@ -14,7 +14,7 @@ import torch
 from fairbench.errors import StudyError
 from fairbench.kernel import build, shelf
 from fairbench.kernel import compiler as calls
-from fairbench.train.native import native_rule
+from fairbench.train.by_kernel.rule import native_rule
 from fairbench_paper.static_alpha import StaticAlpha
 from fairbench_weightings.gradnorm import GradNorm
 from tests.train.agreement import assert_agrees

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from fairbench import kernel
-from fairbench.train.padded import PaddedStack
-from fairbench.train.structures import Run, form_in, network_of
+from fairbench.train.by_kernel.padded import PaddedStack
+from fairbench.train.by_kernel.structures import Run, form_in, network_of
 
 if TYPE_CHECKING:
     from fairbench.train.batch import Rows
-    from fairbench.train.program import Tensors
+    from fairbench.train.by_torch.forward import Tensors
     from fairbench.train.setup import Setup
 
 __all__ = ["predicted"]

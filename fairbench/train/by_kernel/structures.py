@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from fairbench import kernel
+from fairbench.train.by_kernel.padded import Form, PaddedStack, form_of
+from fairbench.train.by_torch.layers import Kind
+from fairbench.train.by_torch.layers import Layer as ChainLayer
+from fairbench.train.by_torch.optimizer import BETAS, EPS
 from fairbench.train.dropout import AHEAD, thinned
-from fairbench.train.layers import Kind
-from fairbench.train.layers import Layer as ChainLayer
-from fairbench.train.optimizer import BETAS, EPS
-from fairbench.train.padded import Form, PaddedStack, form_of
 
 if TYPE_CHECKING:
     from fairbench.train.setup import Setup

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairbench.train.padded import ALIKE, LINE, NEAR, Form, PaddedStack, Place, apart
+from fairbench.train.by_kernel.padded import ALIKE, LINE, NEAR, Form, PaddedStack, Place, apart
 
 
 @given(size=st.integers(1, 20_000), kinds=st.integers(1, 80), item=st.sampled_from([4, 8]))

@@ -9,7 +9,7 @@ from torch import nn
 
 from fairbench.errors import PluginError
 from fairbench.train import NetworkMethod, target_tasks
-from fairbench.train.compiled import CompiledEngine
+from fairbench.train.by_kernel.learner import CompiledEngine
 from fairbench.train.engine import TorchEngine
 from fairbench.weighting import Weighting
 from fairbench_baselines.adversarial import Adversarial
@@ -132,7 +132,7 @@ def test_cuts_between_calls_do_not_show(method, monkeypatch):
     method = method(architecture={"hidden": (9, 6), "dropout": 0.2})
     work = make_work(VALUES if method.tradeoff else (None,), dtype="float32", kernel="compiled")
     whole = method.train(work).predictions
-    monkeypatch.setattr("fairbench.train.compiled.AT_ONCE", 100_000)
+    monkeypatch.setattr("fairbench.train.by_kernel.learner.AT_ONCE", 100_000)
     for one, other in zip(whole, method.train(work).predictions, strict=True):
         np.testing.assert_array_equal(one.test, other.test)
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairbench.train.chain import Chain, Layer, TaskGradients, blocks_of
+from fairbench.train.by_torch.sequential import Chain, Layer, TaskGradients, blocks_of
 from fairbench.train.stack import Block, Stack
 
 if TYPE_CHECKING:
-    from fairbench.train.program import Forward, Tensors
+    from fairbench.train.by_torch.forward import Forward, Tensors
 
 __all__ = ["ByAutograd", "ByHand", "Net", "gramian"]
 

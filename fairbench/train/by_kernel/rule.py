@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from fairbench import kernel
+from fairbench.train.by_kernel.translate import Sketch, UntranslatableError
 from fairbench.train.rules import has_slopes
-from fairbench.train.translate import Sketch, UntranslatableError
 from fairbench.weighting import Step, Weighting
 
 if TYPE_CHECKING:

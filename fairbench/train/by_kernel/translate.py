@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fairbench.train.operations import (
+from fairbench.train.by_kernel.operations import (
     FOR_BOOLEANS,
     TRANSLATIONS,
     VIEWS_IN_PLACE,

@@ -18,14 +18,9 @@ from torch import Tensor
 
 from fairbench import kernel
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import Draws
-from fairbench.train.engine import Adopted, Beginning, Engine, has_closed_losses, loss_scales
-from fairbench.train.layers import Layer
-from fairbench.train.losses import GivenLosses
-from fairbench.train.native import NativeRule, native_rule
-from fairbench.train.padded import PaddedStack
-from fairbench.train.rules import LEARNED, Rules
-from fairbench.train.structures import (
+from fairbench.train.by_kernel.padded import PaddedStack
+from fairbench.train.by_kernel.rule import NativeRule, native_rule
+from fairbench.train.by_kernel.structures import (
     MOST_TASKS,
     Run,
     Weighting,
@@ -35,7 +30,12 @@ from fairbench.train.structures import (
     passed,
     stream_of,
 )
-from fairbench.train.translate import UntranslatableError
+from fairbench.train.by_kernel.translate import UntranslatableError
+from fairbench.train.by_torch.layers import Layer
+from fairbench.train.dropout import Draws
+from fairbench.train.engine import Adopted, Beginning, Engine, has_closed_losses, loss_scales
+from fairbench.train.losses import GivenLosses
+from fairbench.train.rules import LEARNED, Rules
 
 if TYPE_CHECKING:
     from fairbench.model import Task

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 
+from fairbench.train.by_torch.forward import traced
+from fairbench.train.by_torch.layers import Kind, Layer, Step, step_of
 from fairbench.train.dropout import MaskedDropout
-from fairbench.train.layers import Kind, Layer, Step, step_of
-from fairbench.train.program import traced
 from fairbench.train.stack import Block, Stack
 
 __all__ = ["Chain", "Layer", "TaskGradients", "blocks_of", "chain_of"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from fairbench.train.translate import Sketch
+    from fairbench.train.by_kernel.translate import Sketch
 
 __all__ = [
     "FOR_BOOLEANS",

@@ -18,7 +18,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from fairbench.train.layers import Layer
+from fairbench.train.by_torch.layers import Layer
 from fairbench.train.stack import Stack
 
 __all__ = ["Form", "PaddedStack", "Place", "form_of"]

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from fairbench import plugins
-from fairbench.train import native, translate
-from fairbench.train.native import native_rule
-from fairbench.train.translate import UntranslatableError
+from fairbench.train.by_kernel import rule as rules
+from fairbench.train.by_kernel import translate
+from fairbench.train.by_kernel.rule import native_rule
+from fairbench.train.by_kernel.translate import UntranslatableError
 from fairbench.weighting import Weighting
 
 # What needs an operation without a translation, by the number of tasks.
@@ -145,6 +146,6 @@ def test_edges_of_operations(name, dtype, monkeypatch):
 
 
 def test_examples_follow_the_rules_own_state():
-    steps = list(native._examples(_Rule("sums"), 2, torch.float64))
-    assert len(steps) == native.CASES * native.STEPS
+    steps = list(rules._examples(_Rule("sums"), 2, torch.float64))
+    assert len(steps) == rules.CASES * rules.STEPS
     assert all(torch.linalg.eigvalsh(step.gramian).min() > -1e-9 for step in steps)
