@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from fairbench.train.dropout import AHEAD, MaskShapes
+from fairbench.train.batch import Rows
+from fairbench.train.draws import AHEAD
+from fairbench.train.dropout import MaskShapes
 
 if TYPE_CHECKING:
     from fairbench.method import Trial
-    from fairbench.train.batch import Rows
 
 __all__ = ["Footprint", "stacks_of"]
 

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fairbench.errors import first_line
+from fairbench.model import Task
 from fairbench.train.batch import Batch
 from fairbench.train.lift import lift
+from fairbench.train.recipe import Recipe, has_own_scales
 from fairbench.weighting import Step, Weighting
 
-if TYPE_CHECKING:
-    from fairbench.train.setup import Setup
-
-__all__ = ["LEARNED", "Fields", "Rules", "is_constant"]
-
-LEARNED = "weighting."
-"""Prefix of the weighting's own parameters within the stack."""
+__all__ = ["Fields", "Rules", "has_slopes", "is_constant"]
 
 Fields = dict[str, Any]
 """The fields of a `Step` that are present, so that vmap sees tensors only."""
 
 
 class Rules:
-    """Each rule is lifted at its first call, which serves as the example that lifting needs."""
+    """The losses of `recipe` and the rule of `weighting`, for the trials of one stack.
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    Each function is lifted at its first call, which serves as the example that lifting needs.
+    Where one is called trial by trial, `notes` get a line on why.
+    """
+
+    def __init__(
+        self, recipe: Recipe, tasks: Sequence[Task], weighting: Weighting, notes: list[str], /
+    ) -> None:
+        self._recipe, self._tasks, self._weighting = recipe, tasks, weighting
+        self._notes = notes
         self._lifted: dict[str, Callable[..., Any]] = {}
 
     def losses(
         self, outputs: dict[str, Tensor], batch: Batch, tradeoff: Tensor, /
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Losses (S, T) and signals (S, T) by name."""
-        method, tasks = self._setup.method, self._setup.tasks
+        recipe, tasks = self._recipe, self._tasks
 
         def one(
             outputs: dict[str, Tensor], columns: dict[str, Tensor], groups: Tensor, value: Tensor
         ) -> tuple[Tensor, dict[str, Tensor]]:
-            result = method.losses(tasks, outputs, Batch(columns, groups, batch.shares), value)
+            result = recipe.losses(tasks, outputs, Batch(columns, groups, batch.shares), value)
             losses, signals = result if isinstance(result, tuple) else (result, {})
             return losses, dict(signals)
 
@@ -50,11 +53,13 @@ class Rules:
         )
         return found
 
-    def loss_scales(self, tradeoff: Tensor, /) -> Tensor:
-        """Factors (S, T) on the default losses."""
-        method, tasks = self._setup.method, self._setup.tasks
+    def loss_scales(self, tradeoff: Tensor, /) -> Tensor | None:
+        """Factors (S, T) on the default losses, or None for 1."""
+        if not has_own_scales(self._recipe):
+            return None
+        recipe, tasks = self._recipe, self._tasks
         scales: Tensor = self._call(
-            "loss_scales", lambda value: method.loss_scales(tasks, value), tradeoff
+            "loss_scales", lambda value: recipe.loss_scales(tasks, value), tradeoff
         )
         return scales
 
@@ -63,7 +68,7 @@ class Rules:
 
         Those in the losses (S, T), and those in its own parameters (S, ...) by name.
         """
-        weighting = self._setup.weighting
+        weighting = self._weighting
         if has_slopes(type(weighting)):
             with torch.no_grad():
                 closed: tuple[Tensor, dict[str, Tensor], dict[str, Tensor]] = self._call(
@@ -85,7 +90,7 @@ class Rules:
 
     def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights (S, T) and next state."""
-        rule = self._setup.weighting.weights
+        rule = self._weighting.weights
         with torch.no_grad():
             found: tuple[Tensor, dict[str, Tensor]] = self._call(
                 "weights", lambda f: _plain(rule(Step(**f))), fields
@@ -94,7 +99,7 @@ class Rules:
 
     def trunk_scale(self, fields: Fields, /) -> Tensor:
         """Factors (S, T) on each task's gradient where it enters the trunk."""
-        rule = self._setup.weighting.trunk_scale
+        rule = self._weighting.trunk_scale
         with torch.no_grad():
             scale: Tensor = self._call(
                 "trunk_scale",
@@ -105,8 +110,8 @@ class Rules:
 
     def epoch_end(self, losses: Tensor, state: dict[str, Tensor], /) -> dict[str, Tensor]:
         """State after an epoch whose mean losses (S, T) are given."""
-        rule = self._setup.weighting.epoch_end
-        if type(self._setup.weighting).epoch_end is Weighting.epoch_end:
+        rule = self._weighting.epoch_end
+        if type(self._weighting).epoch_end is Weighting.epoch_end:
             return state
         after: dict[str, Tensor] = self._call(
             "epoch_end", lambda x, s: dict(rule(x, s)), losses, state
@@ -120,11 +125,10 @@ class Rules:
 
     def _loops(self, name: str, error: Exception) -> None:
         """Leave a note that a rule is called trial by trial."""
-        setup = self._setup
-        of = setup.method if name in ("losses", "loss_scales") else setup.weighting
+        of = self._recipe if name in ("losses", "loss_scales") else self._weighting
         note = f"{type(of).__qualname__}.{name} is called trial by trial: {first_line(error)}"
-        if note not in setup.notes:
-            setup.notes.append(note)
+        if note not in self._notes:
+            self._notes.append(note)
 
 
 def is_constant(rule: type[Weighting], /) -> bool:

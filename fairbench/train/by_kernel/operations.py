@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from fairbench.train.by_kernel.translate import Sketch
+from fairbench.train.by_kernel.writer import UntranslatableError, Values, Writer, axes_of
 
-__all__ = [
-    "FOR_BOOLEANS",
-    "TRANSLATIONS",
-    "VIEWS_IN_PLACE",
-    "WHERE",
-    "UntranslatableError",
-    "Values",
-    "axes_of",
-]
-
-Values = np.ndarray
-"""Of an array's shape, the C++ expression of every number."""
+__all__ = ["FOR_BOOLEANS", "TRANSLATIONS", "VIEWS_IN_PLACE", "WHERE"]
 
 aten = torch.ops.aten
-
-
-class UntranslatableError(Exception):
-    """Why a rule stays with torch."""
 
 
 VIEWS_IN_PLACE = {aten.squeeze_}
@@ -72,161 +56,153 @@ _BINARY = {
 }
 
 
-def axes_of(values: Values, dims: Any) -> tuple[int, ...]:
-    """Dimensions from 0, all where None or an empty list are given."""
-    if dims is None or dims == []:
-        return tuple(range(values.ndim))
-    chosen = [dims] if isinstance(dims, int) else dims
-    return tuple(sorted(axis % values.ndim for axis in chosen)) if values.ndim else ()
-
-
 def _scaled(form: str) -> Callable[..., Values]:
     """An addition or subtraction whose second argument may be scaled."""
 
-    def translate(sketch: Sketch, a: Any, b: Any, *, alpha: float = 1) -> Values:
-        return sketch.each(form, a, b if alpha == 1 else sketch.each("{0} * {1}", b, alpha))
+    def translate(writer: Writer, a: Any, b: Any, *, alpha: float = 1) -> Values:
+        return writer.each(form, a, b if alpha == 1 else writer.each("{0} * {1}", b, alpha))
 
     return translate
 
 
-def _rsub(sketch: Sketch, a: Any, b: Any, alpha: float = 1) -> Values:
-    return sketch.each("{0} - {1}", b, a if alpha == 1 else sketch.each("{0} * {1}", a, alpha))
+def _rsub(writer: Writer, a: Any, b: Any, alpha: float = 1) -> Values:
+    return writer.each("{0} - {1}", b, a if alpha == 1 else writer.each("{0} * {1}", a, alpha))
 
 
-def _pow(sketch: Sketch, base: Any, exponent: Any) -> Values:
+def _pow(writer: Writer, base: Any, exponent: Any) -> Values:
     special = {2: "{0} * {0}", 0.5: "std::sqrt({0})", -0.5: "rsqrt({0})"}
     if not isinstance(exponent, np.ndarray) and exponent in special:
-        return sketch.each(special[exponent], base)
-    return sketch.each("std::pow({0}, {1})", base, exponent)
+        return writer.each(special[exponent], base)
+    return writer.each("std::pow({0}, {1})", base, exponent)
 
 
-def _lerp(sketch: Sketch, a: Values, b: Values, weight: Any) -> Values:
+def _lerp(writer: Writer, a: Values, b: Values, weight: Any) -> Values:
     form = "{2} < 0.5 ? {0} + {2} * ({1} - {0}) : {1} - ({1} - {0}) * (1 - {2})"
-    return sketch.each(form, a, b, weight)
+    return writer.each(form, a, b, weight)
 
 
-def _filled(sketch: Sketch, shape: Sequence[int], number: Any) -> Values:
-    return np.full(tuple(shape), sketch.literal(number), dtype=object)
+def _filled(writer: Writer, shape: Sequence[int], number: Any) -> Values:
+    return np.full(tuple(shape), writer.literal(number), dtype=object)
 
 
-def _clamp(sketch: Sketch, values: Values, low: Any = None, high: Any = None) -> Values:
-    values = values if low is None else sketch.each("maximum({0}, {1})", values, low)
-    return values if high is None else sketch.each("minimum({0}, {1})", values, high)
+def _clamp(writer: Writer, values: Values, low: Any = None, high: Any = None) -> Values:
+    values = values if low is None else writer.each("maximum({0}, {1})", values, low)
+    return values if high is None else writer.each("minimum({0}, {1})", values, high)
 
 
-def _sum(sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
-    return sketch.fold("{0} + {1}", values, dims, keepdim)
+def _sum(writer: Writer, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
+    return writer.fold("{0} + {1}", values, dims, keepdim)
 
 
-def _mean(sketch: Sketch, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
-    total = _sum(sketch, values, dims, keepdim)
-    return sketch.each("{0} / {1}", total, values.size // max(total.size, 1))
+def _mean(writer: Writer, values: Values, dims: Any = None, keepdim: bool = False) -> Values:
+    total = _sum(writer, values, dims, keepdim)
+    return writer.each("{0} / {1}", total, values.size // max(total.size, 1))
 
 
-def _softmax(sketch: Sketch, values: Values, dim: int, _half: bool) -> Values:
-    most = sketch.fold("maximum({0}, {1})", values, dim, True)
-    powers = sketch.each("std::exp({0} - {1})", values, most)
-    return sketch.each("{0} / {1}", powers, _sum(sketch, powers, dim, True))
+def _softmax(writer: Writer, values: Values, dim: int, _half: bool) -> Values:
+    most = writer.fold("maximum({0}, {1})", values, dim, True)
+    powers = writer.each("std::exp({0} - {1})", values, most)
+    return writer.each("{0} / {1}", powers, _sum(writer, powers, dim, True))
 
 
-def _logsumexp(sketch: Sketch, values: Values, dims: Any, keepdim: bool = False) -> Values:
-    most = sketch.fold("maximum({0}, {1})", values, dims, True)
-    most = sketch.each("std::isinf({0}) ? 0 * {1} : {0}", most, 1.0)
-    total = _sum(sketch, sketch.each("std::exp({0} - {1})", values, most), dims, keepdim)
+def _logsumexp(writer: Writer, values: Values, dims: Any, keepdim: bool = False) -> Values:
+    most = writer.fold("maximum({0}, {1})", values, dims, True)
+    most = writer.each("std::isinf({0}) ? 0 * {1} : {0}", most, 1.0)
+    total = _sum(writer, writer.each("std::exp({0} - {1})", values, most), dims, keepdim)
     most = most.reshape(total.shape)
-    return sketch.each("{1} + std::log({0})", total, most)
+    return writer.each("{1} + std::log({0})", total, most)
 
 
-def _softplus(sketch: Sketch, values: Values, beta: float = 1, threshold: float = 20) -> Values:
+def _softplus(writer: Writer, values: Values, beta: float = 1, threshold: float = 20) -> Values:
     form = "{0} * {1} > {2} ? {0} : std::log1p(std::exp({0} * {1})) / {1}"
-    return sketch.each(form, values, beta, threshold)
+    return writer.each(form, values, beta, threshold)
 
 
 def _norm(
-    sketch: Sketch, values: Values, order: float = 2, dims: Any = None, keepdim: bool = False
+    writer: Writer, values: Values, order: float = 2, dims: Any = None, keepdim: bool = False
 ) -> Values:
     if order != 2:
         raise UntranslatableError(f"a norm of order {order}")
-    squares = sketch.each("{0} * {0}", values)
-    return sketch.each("std::sqrt({0})", _sum(sketch, squares, dims, keepdim))
+    squares = writer.each("{0} * {0}", values)
+    return writer.each("std::sqrt({0})", _sum(writer, squares, dims, keepdim))
 
 
-def _matmul(sketch: Sketch, a: Values, b: Values) -> Values:
+def _matmul(writer: Writer, a: Values, b: Values) -> Values:
     """The product of a vector or matrices with a vector or matrices."""
     if b.ndim == 1:
-        return _sum(sketch, sketch.each("{0} * {1}", a, b), -1)
-    return _sum(sketch, sketch.each("{0} * {1}", a[..., None], b[..., None, :, :]), -2)
+        return _sum(writer, writer.each("{0} * {1}", a, b), -1)
+    return _sum(writer, writer.each("{0} * {1}", a[..., None], b[..., None, :, :]), -2)
 
 
-def _select(_: Sketch, values: Values, dim: int, index: int) -> Values:
+def _select(_: Writer, values: Values, dim: int, index: int) -> Values:
     return np.asarray(np.take(values, index, axis=dim), dtype=object)
 
 
 def _slice(
-    _: Sketch, values: Values, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+    _: Writer, values: Values, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> Values:
     index = [slice(None)] * values.ndim
     index[dim] = slice(start, end, step)
     return values[tuple(index)]
 
 
-def _expand(_: Sketch, values: Values, shape: Sequence[int], *, implicit: bool = False) -> Values:
+def _expand(_: Writer, values: Values, shape: Sequence[int], *, implicit: bool = False) -> Values:
     ahead = len(shape) - values.ndim
     whole = [values.shape[i - ahead] if n == -1 else n for i, n in enumerate(shape)]
     return np.broadcast_to(values, whole)
 
 
-def _squeeze(_: Sketch, values: Values, dims: Any = None) -> Values:
+def _squeeze(_: Writer, values: Values, dims: Any = None) -> Values:
     return values.squeeze(tuple(a for a in axes_of(values, dims) if values.shape[a] == 1))
 
 
-def _diagonal(_: Sketch, values: Values, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Values:
+def _diagonal(_: Writer, values: Values, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Values:
     return values.diagonal(offset, dim1, dim2)
 
 
-def _unbind(_: Sketch, values: Values, dim: int = 0) -> list[Values]:
+def _unbind(_: Writer, values: Values, dim: int = 0) -> list[Values]:
     return [np.asarray(part, dtype=object) for part in np.moveaxis(values, dim, 0)]
 
 
-def _copied(sketch: Sketch, values: Values, *, dtype: Any = None) -> Values:
+def _copied(writer: Writer, values: Values, *, dtype: Any = None) -> Values:
     if dtype is None:
         return values
-    return sketch.each({torch.float32: "float({0})", torch.float64: "double({0})"}[dtype], values)
+    return writer.each({torch.float32: "float({0})", torch.float64: "double({0})"}[dtype], values)
 
 
-def _diag_embed(sketch: Sketch, values: Values, *dims: int) -> Values:
+def _diag_embed(writer: Writer, values: Values, *dims: int) -> Values:
     if dims not in ((), (0, -2, -1)):
         raise UntranslatableError("a diagonal elsewhere")
-    found = _filled(sketch, (*values.shape, values.shape[-1]), 0.0)
+    found = _filled(writer, (*values.shape, values.shape[-1]), 0.0)
     for i in range(values.shape[-1]):
         found[..., i, i] = values[..., i]
     return found
 
 
-def _same(_: Sketch, values: Values) -> Values:
+def _same(_: Writer, values: Values) -> Values:
     return values
 
 
-def _viewed(_: Sketch, values: Values, shape: Sequence[int]) -> Values:
+def _viewed(_: Writer, values: Values, shape: Sequence[int]) -> Values:
     return values.reshape(shape)
 
 
 TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
-    **{op: lambda s, a, form=form: s.each(form, a) for op, form in _UNARY.items()},
-    **{op: lambda s, a, b, form=form: s.each(form, a, b) for op, form in _BINARY.items()},
+    **{op: lambda w, a, form=form: w.each(form, a) for op, form in _UNARY.items()},
+    **{op: lambda w, a, b, form=form: w.each(form, a, b) for op, form in _BINARY.items()},
     aten.add: _scaled("{0} + {1}"),
     aten.sub: _scaled("{0} - {1}"),
     aten.rsub: _rsub,
-    aten.addcmul: lambda s, a, b, c, value=1: s.each("{0} + {1} * {2} * {3}", a, value, b, c),
+    aten.addcmul: lambda w, a, b, c, value=1: w.each("{0} + {1} * {2} * {3}", a, value, b, c),
     aten.lerp: _lerp,
-    aten.where: lambda s, c, a, b: s.each("{0} ? {1} : {2}", c, a, b),
+    aten.where: lambda w, c, a, b: w.each("{0} ? {1} : {2}", c, a, b),
     aten.pow: _pow,
     aten.clamp: _clamp,
     aten.sum: _sum,
     aten.mean: _mean,
-    aten.amax: lambda s, a, dims=None, keepdim=False: s.fold("maximum({0}, {1})", a, dims, keepdim),
-    aten.amin: lambda s, a, dims=None, keepdim=False: s.fold("minimum({0}, {1})", a, dims, keepdim),
-    aten.prod: lambda s, a, dims=None, keepdim=False: s.fold("{0} * {1}", a, dims, keepdim),
+    aten.amax: lambda w, a, dims=None, keepdim=False: w.fold("maximum({0}, {1})", a, dims, keepdim),
+    aten.amin: lambda w, a, dims=None, keepdim=False: w.fold("minimum({0}, {1})", a, dims, keepdim),
+    aten.prod: lambda w, a, dims=None, keepdim=False: w.fold("{0} * {1}", a, dims, keepdim),
     aten.linalg_vector_norm: _norm,
     aten._softmax: _softmax,
     aten.logsumexp: _logsumexp,
@@ -252,18 +228,18 @@ TRANSLATIONS: Mapping[Any, Callable[..., Any]] = {
     aten.cat: lambda _, parts, dim=0: np.concatenate(parts, dim),
     aten.flip: lambda _, a, dims: np.flip(a, dims),
     aten.diag_embed: _diag_embed,
-    aten.masked_fill: lambda s, a, mask, value: s.each("{1} ? {2} : {0}", a, mask, value),
+    aten.masked_fill: lambda w, a, mask, value: w.each("{1} ? {2} : {0}", a, mask, value),
     aten._to_copy: _copied,
     aten.alias: _same,
     aten.detach: _same,
     aten.clone: _same,
     aten.lift_fresh: _same,
-    aten.ones_like: lambda s, a: _filled(s, a.shape, 1.0),
-    aten.zeros_like: lambda s, a: _filled(s, a.shape, 0.0),
-    aten.full_like: lambda s, a, number: _filled(s, a.shape, number),
-    aten.new_ones: lambda s, _, shape: _filled(s, shape, 1.0),
-    aten.new_zeros: lambda s, _, shape: _filled(s, shape, 0.0),
-    aten.new_full: lambda s, _, shape, number: _filled(s, shape, number),
+    aten.ones_like: lambda w, a: _filled(w, a.shape, 1.0),
+    aten.zeros_like: lambda w, a: _filled(w, a.shape, 0.0),
+    aten.full_like: lambda w, a, number: _filled(w, a.shape, number),
+    aten.new_ones: lambda w, _, shape: _filled(w, shape, 1.0),
+    aten.new_zeros: lambda w, _, shape: _filled(w, shape, 0.0),
+    aten.new_full: lambda w, _, shape, number: _filled(w, shape, number),
 }
 
 WHERE = {"device", "layout", "pin_memory", "memory_format", "non_blocking"}

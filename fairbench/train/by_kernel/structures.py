@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ctypes import POINTER, c_double, c_int32, c_int64, c_void_p
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from fairbench import kernel
-from fairbench.train.by_kernel.padded import Form, PaddedStack, form_of
-from fairbench.train.by_torch.layers import Kind
-from fairbench.train.by_torch.layers import Layer as ChainLayer
-from fairbench.train.by_torch.optimizer import BETAS, EPS
-from fairbench.train.dropout import AHEAD, thinned
-
-if TYPE_CHECKING:
-    from fairbench.train.setup import Setup
+from fairbench.train.reading import Kind
 
 __all__ = [
+    "KINDS",
     "MOST_TASKS",
+    "OPTIMIZERS",
+    "TASKS",
+    "Dropout",
+    "Layer",
     "Network",
     "Optimizer",
     "Run",
+    "Task",
     "Weighting",
-    "form_in",
-    "network_of",
-    "optimizer_of",
-    "passed",
-    "stream_of",
 ]
 
 KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
@@ -137,101 +126,3 @@ class Run(ctypes.Structure):
         ("rates", c_void_p),
         ("weighting", POINTER(Weighting)),
     ]
-
-
-def form_in(setup: Setup, shapes: Mapping[str, Sequence[int]]) -> Form:
-    assert setup.network.chain is not None
-    heads = [task.name for task in setup.tasks]
-    single = int(setup.dtype == torch.float32)
-    return form_of(setup.network.chain, heads, shapes, kernel.library().vector_length(single))
-
-
-def network_of(
-    setup: Setup,
-    chain: Sequence[ChainLayer],
-    shapes: Mapping[str, Sequence[int]],
-    stack: PaddedStack,
-) -> Network:
-    """The network whose parameters and running statistics lie in `stack`."""
-    form = stack.form
-    masks = list(setup.masks)
-    width = setup.train.features.shape[1]
-    layers = (Layer * max(1, len(chain)))()
-    for layer, into in zip(chain, layers, strict=False):
-        into.kind, into.biased = KINDS.index(layer.kind), layer.bias
-        into.width_in = width
-        if layer.kind == "linear":
-            width = shapes[f"{layer.name}.weight"][0]
-        into.width_out = width
-        if layer.kind in ("linear", "norm"):
-            into.weight = form.places[f"{layer.name}.weight"].start
-        if layer.bias or layer.kind == "norm":
-            into.bias = form.places[f"{layer.name}.bias"].start
-        if layer.kind == "norm":
-            into.eps, into.momentum = layer.eps, layer.momentum
-            into.mean = stack.buffers[f"{layer.name}.running_mean"].data_ptr()
-            into.variance = stack.buffers[f"{layer.name}.running_var"].data_ptr()
-        if layer.kind == "mask":
-            into.mask = masks.index(f"{layer.name}.mask")
-            assert setup.masks[masks[into.mask]][1][-1] == width
-    tasks = (Task * len(setup.tasks))()
-    outputs = 0
-    for task, described in zip(setup.tasks, tasks, strict=True):
-        described.kind, described.start, described.width = (
-            TASKS.index(task.kind),
-            outputs,
-            task.width,
-        )
-        outputs += task.width
-    rows = min(setup.work.training.batch_size, setup.train.features.shape[0])
-    dropouts = (Dropout * max(1, len(masks)))()
-    draws = 0
-    for (p, shape), dropout in zip(setup.masks.values(), dropouts, strict=False):
-        threshold, scale = thinned(p)
-        dropout.start, dropout.width = draws, shape[-1]
-        dropout.threshold, dropout.scale = threshold, scale
-        draws += -(-AHEAD * shape.numel() // 4) * 4
-    return Network(
-        single=setup.dtype == torch.float32,
-        features=setup.train.features.shape[1],
-        hidden=width,
-        outputs=outputs,
-        tasks=len(tasks),
-        layers=len(chain),
-        rows=rows,
-        parameters=form.size,
-        trunk=form.trunk,
-        head_weight=form.head_weight,
-        head_bias=form.head_bias,
-        masks=len(masks),
-        ahead=AHEAD,
-        draws=draws,
-        layer=layers,
-        task=tasks,
-        dropout=dropouts,
-    )
-
-
-def optimizer_of(setup: Setup) -> Optimizer:
-    training = setup.work.training
-    return Optimizer(
-        kind=OPTIMIZERS.index(training.optimizer),
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        eps=EPS,
-        decay=training.weight_decay,
-        momentum=training.momentum,
-        clip=training.clip_norm or 0.0,
-    )
-
-
-def stream_of(generator: np.random.Generator) -> np.ndarray:
-    """What SFC64 will draw from."""
-    state: Any = generator.bit_generator.state
-    return np.asarray(state["state"]["state"]).view(np.int64)
-
-
-def passed(argument: Any) -> Any:
-    if isinstance(argument, Tensor):
-        return c_void_p(argument.data_ptr())
-    return c_int64(argument) if isinstance(argument, int) else argument
