@@ -12,6 +12,7 @@ from fairbench.analyze._matched import Matched
 from fairbench.analyze._tabled import once
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.box import Box, boxes
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
@@ -24,7 +25,7 @@ from fairbench.analyze.matched import (
 )
 from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.relative import relative_table
-from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased
