@@ -119,6 +119,7 @@ from fairbench.analyze.verdicts import (
     judge,
     verdicts,
 )
+from fairbench.analyze.view import View
 
 __all__ = [
     "ACCURACY",
@@ -147,6 +148,7 @@ __all__ = [
     "Rule",
     "Run",
     "Spread",
+    "View",
     "across_datasets",
     "arbitrariness_table",
     "as_loss",
