@@ -51,7 +51,7 @@ def _train_stack(
     chains: Sequence[Sequence[Trial]],
     predictions: dict[Trial, Prediction],
 ) -> int:
-    """Train chains side by side into `predictions`; the number of steps that took."""
+    """Train chains side by side into `predictions`, and return the number of steps taken."""
     start = initial_weights(prepared, [chain[0] for chain in chains])
     steps = 0
     for stage in range(max(map(len, chains))):
@@ -66,7 +66,7 @@ def _train_stack(
 
 
 def _chains(trials: Sequence[Trial], length: int) -> list[list[Trial]]:
-    """Neighbouring trials of one seed, `length` at a time."""
+    """Group neighbouring trials of one seed, `length` at a time."""
     chains: list[list[Trial]] = []
     for trial in trials:
         last = chains[-1] if chains else []
@@ -78,7 +78,7 @@ def _chains(trials: Sequence[Trial], length: int) -> list[list[Trial]]:
 
 
 def _next_start(fitted: Fitted, lanes: list[int]) -> Weights:
-    """The weights that the next stage of these lanes starts from, without the weighting's own."""
+    """Return the weights that these lanes go on from, without the weighting's own parameters."""
     kept = fitted.weights.take(torch.tensor(lanes, dtype=torch.long))
     own = {n: t for n, t in kept.parameters.items() if not n.startswith(WEIGHTING_PREFIX)}
     return Weights(own, kept.buffers)
@@ -101,7 +101,7 @@ def _predictions(prepared: Prepared, engine: Engine, fitted: Fitted) -> list[Pre
 
 
 def _predict(prepared: Prepared, engine: Engine, fitted: Fitted, rows: Rows) -> FloatArray:
-    """Predictions (S, rows, targets) on the standardised scale."""
+    """Return predictions (S, rows, targets) on the standardised scale."""
     names = [task.name for task in prepared.tasks if task.column[0] == "target"]
     if not rows.features.shape[0]:
         return np.zeros((len(fitted.finite), 0, len(names)))

@@ -47,12 +47,12 @@ class Draws:
     _step: int = 0
 
     def next(self) -> dict[str, Tensor]:
-        """The draws (S, ...) of the next step by name."""
+        """Return the draws (S, ...) of the next step by name."""
         drawn, _ = self.ahead(1)
         return {name: draws[0] for name, draws in drawn.items()}
 
     def ahead(self, most: int, /) -> tuple[dict[str, Tensor], int]:
-        """The draws (steps, S, ...) of the next steps by name, and how many these are.
+        """Return the draws (steps, S, ...) of the next steps by name, and how many these are.
 
         At most `most`; fewer where others have to be drawn first.
         """
@@ -64,7 +64,7 @@ class Draws:
         return {name: drawn[at : at + steps] for name, drawn in self._drawn.items()}, steps
 
     def _stacked(self, name: str, draw: Sampler, shape: torch.Size) -> Tensor:
-        """Draws (AHEAD, S, ...), over the ones before: what one step needs lies together."""
+        """Draw (AHEAD, S, ...) over the ones before; what one step needs lies together."""
         full = (AHEAD, len(self.generators), *shape)
         if name not in self._space or self._space[name].shape != full:
             self._space[name] = torch.empty(full, dtype=self.dtype)
@@ -87,14 +87,14 @@ def mask_draws(
     device: torch.device,
     /,
 ) -> Draws:
-    """Draws of dropout masks, whose kept entries are 1/(1-p), for p in steps of 2⁻¹⁶."""
+    """Return draws of dropout masks: kept entries are 1/(1-p), and p comes in steps of 2⁻¹⁶."""
     single = dtype == torch.float32
     named = {name: (_dropping(p, single), shape) for name, (p, shape) in shapes.items()}
     return Draws(named, [generator_of(seed) for seed in seeds], dtype, device)
 
 
 def thinned(p: float, /) -> tuple[int, float]:
-    """Below which of `LEVELS` an entry is dropped, and what the others are multiplied by."""
+    """Return below which of `LEVELS` an entry is dropped, and the factor of all others."""
     threshold = round(p * LEVELS)
     share = (LEVELS - threshold) / LEVELS
     return threshold, 1 / share if share else 0.0
@@ -121,7 +121,7 @@ def noise_draws(
     device: torch.device,
     /,
 ) -> Draws:
-    """Draws ``noise`` of standard normal numbers (terms,)."""
+    """Return draws ``noise`` of standard normal numbers (terms,)."""
 
     def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
         return generator.standard_normal(tuple(shape))
@@ -131,5 +131,5 @@ def noise_draws(
 
 
 def generator_of(seed: int, /) -> np.random.Generator:
-    """A fast generator, of which numpy keeps the stream from version to version."""
+    """Return a fast generator, whose stream numpy keeps from version to version."""
     return np.random.Generator(np.random.SFC64(seed))

@@ -25,7 +25,7 @@ class MaskedDropout(nn.Module):
 
 
 def own_dropout(module: nn.Module, /) -> nn.Module:
-    """`module` with every `nn.Dropout` inside replaced by `MaskedDropout`."""
+    """Replace every `nn.Dropout` inside `module` by `MaskedDropout`, and return `module`."""
     for name, child in module.named_children():
         if type(child) is nn.Dropout:
             setattr(module, name, MaskedDropout(child.p))
@@ -41,7 +41,7 @@ MaskShapes = Mapping[str, tuple[float, torch.Size]]
 def probed(
     module: nn.Module, trunk: nn.Module, heads: Mapping[str, nn.Module], features: Tensor, /
 ) -> tuple[Tensor, dict[str, Tensor], MaskShapes]:
-    """Representation and outputs of one trial's batch, and the masks that it asked for."""
+    """Return representation and outputs of one trial's batch, and the masks that it asks for."""
     shapes: dict[str, tuple[float, torch.Size]] = {}
     hooks = []
     for name, child in module.named_modules():

@@ -58,27 +58,27 @@ class Learner(ABC):
 
     @abstractmethod
     def forward(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
-        """Losses (S, T) of the batch that begins at row `start`, and signals (S, T) by name."""
+        """Return losses (S, T) of the batch that begins at row `start`, and signals by name."""
 
     @abstractmethod
     def gramian(self) -> Tensor:
-        """Inner products (S, T, T) of the losses' gradients in the trunk, for the last batch."""
+        """Return inner products (S, T, T) of the last losses' gradients in the trunk."""
 
     @abstractmethod
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
-        """Backward pass and update for the sum of the last losses with `weights` (S, T).
+        """Pass back the sum of the last losses with `weights` (S, T), and update.
 
         The trunk may have other weights than the heads.
         """
 
     @abstractmethod
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
-        """The same from the gradients that `gramian` compared."""
+        """Do the same from the gradients that `gramian` compared."""
 
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:
-        """Steps over batches of these sizes; sums (S, T) of every loss times its batch's rows."""
+        """Take steps over batches of these sizes; return sums (S, T) of every loss times rows."""
         total, start = torch.zeros_like(weights), 0
         for rows in sizes:
             losses, _ = self.forward(visits, start, rows)
@@ -98,7 +98,7 @@ class Learner(ABC):
     def learn_by_rule(
         self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
     ) -> Tensor:
-        """Like `learn_all`, with the weights of the rule that was taken over.
+        """Do as `learn_all` does, with the weights of the rule that was taken over.
 
         `planned` is the number of steps of the whole training.
         """
@@ -118,4 +118,4 @@ class Engine(ABC):
 
     @abstractmethod
     def predict(self, weights: Weights, rows: Rows, heads: Sequence[str], /) -> Tensor:
-        """Outputs (S, n, widths) of these heads, side by side, for all `rows`."""
+        """Return outputs (S, n, widths) of these heads, side by side, for all `rows`."""

@@ -12,7 +12,7 @@ __all__ = ["engine_for"]
 
 
 def engine_for(prepared: Prepared, /) -> Engine:
-    """The engine that ``training.kernel`` asks for, as far as it supports the network.
+    """Return the engine that ``training.kernel`` asks for, as far as it supports the network.
 
     Raises
     ------

@@ -107,7 +107,7 @@ class Fitting:
         self.finite[self.alive] &= finite.cpu().numpy()
 
     def exhausted(self) -> Tensor:
-        """Which trials (S,) have not improved on validation for `patience` epochs."""
+        """Return which trials (S,) have not improved on validation for `patience` epochs."""
         if self.training.patience is None:
             return torch.zeros_like(self.waited, dtype=torch.bool)
         loss = self.validation_loss()
@@ -121,7 +121,7 @@ class Fitting:
         return (self.waited >= self.training.patience) & finite
 
     def validation_loss(self) -> Tensor:
-        """Mean loss (S,) of the main task on validation rows."""
+        """Return the mean loss (S,) of the main task on validation rows."""
         main, rows = self.prepared.tasks[0], self.prepared.validation
         output = self.engine.predict(Weights.of(self.steps.stack), rows, [main.name])
         column = rows.batch(rows.table).columns[main.name]
@@ -150,13 +150,13 @@ class Fitting:
         self.final.put(whole, self.best.take(index) if early else Weights.copied(stack, index))
 
     def finish(self) -> Fitted:
-        """The result, with the trials that ran to the last epoch."""
+        """Return the result, with the trials that ran to the last epoch."""
         if self.alive:
             self.put_final(torch.arange(len(self.alive), device=self.prepared.device))
         return Fitted(self.final, self.losses, self.epochs, self.taken, self.finite)
 
 
 def _batch_sizes(rows: int, size: int, has_batch_norm: bool) -> list[int]:
-    """Rows of each step of an epoch; batch norm cannot use a last batch of a single row."""
+    """Return the rows of each step; batch normalisation leaves out a last batch of one row."""
     sizes = [min(size, rows - start) for start in range(0, rows, size)]
     return sizes[:-1] if has_batch_norm and len(sizes) > 1 and sizes[-1] == 1 else sizes

@@ -15,7 +15,7 @@ __all__ = ["row_losses", "task_losses"]
 
 
 def row_losses(task: Task, output: Tensor, column: Tensor, /) -> Tensor:
-    """Loss (..., batch) of each row for outputs and columns (..., batch, width).
+    """Return the loss (..., batch) of each row for outputs and columns (..., batch, width).
 
     Squared error for regression, cross-entropy on logits for binary and categorical tasks.
     """
@@ -29,7 +29,7 @@ def row_losses(task: Task, output: Tensor, column: Tensor, /) -> Tensor:
 
 
 def task_losses(tasks: Sequence[Task], outputs: Mapping[str, Tensor], batch: Batch, /) -> Tensor:
-    """Mean loss (..., T) of each task over the batch."""
+    """Return the mean loss (..., T) of each task over the batch."""
     return torch.stack(
         [row_losses(t, outputs[t.name], batch.columns[t.name]).mean(-1) for t in tasks], dim=-1
     )

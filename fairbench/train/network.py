@@ -41,11 +41,11 @@ class NetworkMethod(Recipe, Method):
     architecture: dict[str, Any] = field(default_factory=dict)
 
     def uses(self) -> Sequence[Use]:
-        """The model; a subclass that builds a weighting by its name adds that."""
+        """Return the model; a subclass that builds a weighting by its name adds that."""
         return (Use("model", self.model, self.architecture),)
 
     def build(self, fold: Fold, tasks: Sequence[Task], /) -> nn.Module:
-        """A freshly initialised model for one trial, drawn from torch's global generator."""
+        """Build a freshly initialised model for one trial, drawn from torch's global generator."""
         from fairbench.plugins import load
 
         factory: Any = load().build(Use("model", self.model, self.architecture))

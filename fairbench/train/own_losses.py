@@ -15,7 +15,7 @@ __all__ = ["OwnLosses"]
 
 
 class OwnLosses:
-    """Losses and signals of a batch, and the gradients of that call.
+    """Computes losses and signals of a batch, and the gradients of that call.
 
     Called with outputs (S, batch, widths) of all tasks side by side and the batch's table, it
     gives losses (S, T) and signals (S, T) by name.
@@ -37,12 +37,12 @@ class OwnLosses:
         return self._losses.detach(), detached
 
     def gradient(self, weights: Tensor, /) -> Tensor:
-        """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
+        """Return the gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
         (slope,) = torch.autograd.grad(self._losses, self._leaf, weights, retain_graph=True)
         return slope
 
     def each(self) -> list[Tensor]:
-        """The gradient (S, batch, widths) of each loss."""
+        """Return the gradient (S, batch, widths) of each loss."""
         losses = self._losses
         tasks = torch.eye(losses.shape[1], dtype=losses.dtype, device=losses.device)
         return [self.gradient(one.expand_as(losses)) for one in tasks]

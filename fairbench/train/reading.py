@@ -77,14 +77,14 @@ _FUNCTIONS: Mapping[object, Kind] = {
 
 
 def has_batch_norm(module: nn.Module, /) -> bool:
-    """Whether a batch of one row cannot be trained on."""
+    """Return whether a batch of one row cannot be trained on."""
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
 def sequential_layers(
     trunk: nn.Module, heads: Mapping[str, nn.Module], /
 ) -> tuple[Layer, ...] | None:
-    """The trunk's layers in order, or None where trunk or heads are something else.
+    """Return the trunk's layers in order, or None where trunk or heads are something else.
 
     The trunk has to be a plain sequence of known layers, and every head linear with a bias.
     """
@@ -98,7 +98,7 @@ class _Tracer(fx.Tracer):
 
 
 def traced(module: nn.Module, /) -> fx.Graph | None:
-    """What `module` does with its one input, or None where that cannot be told beforehand."""
+    """Trace what `module` does with its one input; None where values decide that."""
     try:
         graph = _Tracer().trace(module)
     except Exception:  # tracing runs a stranger's forward, which may raise anything
@@ -108,7 +108,7 @@ def traced(module: nn.Module, /) -> fx.Graph | None:
 
 
 def layers_of(module: nn.Module, prefix: str, /) -> tuple[Layer, ...] | None:
-    """The layers of `module` in order, or None where it is no sequence of known ones."""
+    """Return the layers of `module` in order, or None where it is no sequence of known ones."""
     if type(module) is nn.Linear:
         return (Layer("linear", prefix.removesuffix("."), bias=module.bias is not None),)
     graph = traced(module)
@@ -150,7 +150,7 @@ def _layer(node: fx.Node, module: nn.Module, prefix: str) -> Layer | None:
 def parts_of(
     module: nn.Module, tasks: Sequence[Task], model: str, /
 ) -> tuple[nn.Module, dict[str, nn.Module]]:
-    """The module's trunk and its heads in the order of the tasks."""
+    """Return the module's trunk, and its heads in the order of the tasks."""
     trunk, heads = getattr(module, "trunk", None), getattr(module, "heads", None)
     if not isinstance(trunk, nn.Module) or not isinstance(heads, nn.ModuleDict):
         raise PluginError(

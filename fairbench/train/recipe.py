@@ -36,18 +36,18 @@ class Recipe(ABC):
 
     @abstractmethod
     def tasks(self, dataset: Dataset, /) -> tuple[Task, ...]:
-        """One task per head. Those with a target column, in order, give the predictions."""
+        """Return one task per head. Those with a target column, in order, give the predictions."""
 
     @abstractmethod
     def weighting(self, dataset: Dataset, /) -> Weighting:
-        """The rule that makes one update of the losses.
+        """Return the rule that makes one update of the losses.
 
         In training `dataset` holds the training rows alone.
         """
 
     @abstractmethod
     def build(self, fold: Fold, tasks: Sequence[Task], /) -> nn.Module:
-        """A freshly initialised model for one trial, drawn from torch's global generator."""
+        """Build a freshly initialised model for one trial, drawn from torch's global generator."""
 
     def losses(
         self,
@@ -57,7 +57,7 @@ class Recipe(ABC):
         tradeoff: Tensor,
         /,
     ) -> Tensor | tuple[Tensor, Mapping[str, Tensor]]:
-        """Losses (T,) of one step that the weighting combines; by default one per task.
+        """Return losses (T,) of one step that the weighting combines; by default one per task.
 
         May return a second value, signals (T,) by name, that the weighting wants to see. See
         `Batch` for how the same code can serve a stack of trials. A method that only multiplies
@@ -69,14 +69,14 @@ class Recipe(ABC):
         return task_losses(tasks, outputs, batch) * self.loss_scales(tasks, tradeoff)
 
     def loss_scales(self, tasks: Sequence[Task], tradeoff: Tensor, /) -> Tensor:
-        """What the default loss of each task (..., T) is multiplied by; by default 1.
+        """Return the factor (..., T) of each task's default loss; by default 1.
 
         `tradeoff` (...) holds trade-off values.
         """
         return tradeoff.new_ones(*tradeoff.shape, len(tasks))
 
     def rate_factor(self, value: float | None, /) -> float:
-        """What the learning rate of a trial with this trade-off value is multiplied by.
+        """Return the factor of the learning rate of a trial with this trade-off value.
 
         Lets a method's trade-off be, or act on, the learning rate; by default 1.
         """
@@ -84,10 +84,10 @@ class Recipe(ABC):
 
 
 def has_own_losses(recipe: Recipe, /) -> bool:
-    """Whether its losses are others than the default ones times factors."""
+    """Return whether its losses are others than the default ones times factors."""
     return type(recipe).losses is not Recipe.losses
 
 
 def has_own_scales(recipe: Recipe, /) -> bool:
-    """Whether it multiplies the default losses by factors other than 1."""
+    """Return whether it multiplies the default losses by factors other than 1."""
     return type(recipe).loss_scales is not Recipe.loss_scales

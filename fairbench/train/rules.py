@@ -38,7 +38,7 @@ class Rules:
     def losses(
         self, outputs: dict[str, Tensor], batch: Batch, tradeoff: Tensor, /
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Losses (S, T) and signals (S, T) by name."""
+        """Return losses (S, T), and signals (S, T) by name."""
         recipe, tasks = self._recipe, self._tasks
 
         def one(
@@ -54,7 +54,7 @@ class Rules:
         return found
 
     def loss_scales(self, tradeoff: Tensor, /) -> Tensor | None:
-        """Factors (S, T) on the default losses, or None for 1."""
+        """Return factors (S, T) on the default losses, or None for 1."""
         if not has_own_scales(self._recipe):
             return None
         recipe, tasks = self._recipe, self._tasks
@@ -64,7 +64,7 @@ class Rules:
         return scales
 
     def slopes(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """The objective's gradients, and the next state.
+        """Return the objective's gradients, and the next state.
 
         Those in the losses (S, T), and those in its own parameters (S, ...) by name.
         """
@@ -89,7 +89,7 @@ class Rules:
         return weights, dict(zip(own, found, strict=True)), after
 
     def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weights (S, T) and next state."""
+        """Return weights (S, T) and the next state."""
         rule = self._weighting.weights
         with torch.no_grad():
             found: tuple[Tensor, dict[str, Tensor]] = self._call(
@@ -98,7 +98,7 @@ class Rules:
         return found
 
     def trunk_scale(self, fields: Fields, /) -> Tensor:
-        """Factors (S, T) on each task's gradient where it enters the trunk."""
+        """Return factors (S, T) on each task's gradient where it enters the trunk."""
         rule = self._weighting.trunk_scale
         with torch.no_grad():
             scale: Tensor = self._call(
@@ -109,7 +109,7 @@ class Rules:
         return scale
 
     def epoch_end(self, losses: Tensor, state: dict[str, Tensor], /) -> dict[str, Tensor]:
-        """State after an epoch whose mean losses (S, T) are given."""
+        """Return the state after an epoch whose mean losses (S, T) are given."""
         rule = self._weighting.epoch_end
         if type(self._weighting).epoch_end is Weighting.epoch_end:
             return state
@@ -132,7 +132,7 @@ class Rules:
 
 
 def is_constant(rule: type[Weighting], /) -> bool:
-    """Whether weights may be worked out once an epoch.
+    """Return whether weights may be worked out once an epoch.
 
     A subclass that overrides what its parent called constant has to say so again.
     """
@@ -147,12 +147,12 @@ def is_constant(rule: type[Weighting], /) -> bool:
 
 
 def has_slopes(rule: type[Weighting], /) -> bool:
-    """Whether it has closed forms of its objective's gradient, and not of its parent's."""
+    """Return whether it has closed forms of its own objective's gradient, not of its parent's."""
     return rule.slopes is not Weighting.slopes and _goes_with(rule, "slopes", "objective")
 
 
 def _goes_with(rule: type[Weighting], claim: str, method: str) -> bool:
-    """Whether the class that makes a claim about a method has that method, or overrides it."""
+    """Return whether the class that makes a claim about a method has, or overrides, that method."""
     by, of = (next(c for c in rule.__mro__ if name in vars(c)) for name in (claim, method))
     return issubclass(by, of)
 
@@ -163,5 +163,5 @@ def _given(slopes: tuple[Any, ...] | None) -> tuple[Any, ...]:
 
 
 def _plain(result: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With dicts for all mappings, as vmap wants them."""
+    """Return the result with dicts for all mappings, as vmap wants them."""
     return tuple(dict(part) if isinstance(part, Mapping) else part for part in result)

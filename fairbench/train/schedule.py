@@ -16,7 +16,7 @@ EPS = 1e-8
 
 
 def learning_rate(training: Training, epoch: int, /) -> float:
-    """The learning rate of epoch number `epoch`, from 0."""
+    """Return the learning rate of epoch number `epoch`, from 0."""
     match training.schedule:
         case "constant":
             return training.lr

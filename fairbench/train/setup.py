@@ -94,7 +94,7 @@ def prepare(recipe: Recipe, work: Work, /) -> Prepared:
 
 
 def initial_weights(prepared: Prepared, trials: Sequence[Trial], /) -> Weights:
-    """Weights (S, ...) of freshly initialised trials; those of one seed are equal."""
+    """Return weights (S, ...) of freshly initialised trials; those of one seed are equal."""
     work = prepared.work
     modules: dict[int, nn.Module] = {}
     seeds = [initial_seed(work.entropy, trial) for trial in trials]
@@ -107,7 +107,7 @@ def initial_weights(prepared: Prepared, trials: Sequence[Trial], /) -> Weights:
 
 
 def _training_rows(fold: Fold) -> Dataset:
-    """The dataset as weightings see it: without the rows that are held out."""
+    """Return the dataset as weightings see it: without the rows that are held out."""
     dataset, rows = fold.dataset, fold.split.train
     return replace(
         dataset,

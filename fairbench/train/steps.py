@@ -88,7 +88,7 @@ class Steps:
     def epoch(
         self, visits: Visits, sizes: Sequence[int], lr: float, before: int, planned: int, /
     ) -> Tensor:
-        """Take steps over batches of these sizes; mean losses (S, T) over their rows.
+        """Take steps over batches of these sizes, and return mean losses (S, T) over their rows.
 
         `before` of `planned` steps have been taken.
         """
@@ -160,7 +160,7 @@ class Steps:
         self._go_on(state)  # only now, as weights may be its tensors
 
     def _objective_weights(self, fields: Fields) -> tuple[Tensor, dict[str, Tensor]]:
-        """The objective's gradient (S, T) in the losses, and the next state.
+        """Return the objective's gradient (S, T) in the losses, and the next state.
 
         The gradient in its own parameters is written.
         """

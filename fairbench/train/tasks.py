@@ -14,7 +14,7 @@ __all__ = ["protected_task", "target_tasks"]
 
 
 def target_tasks(dataset: Dataset, /) -> tuple[Task, ...]:
-    """A regression task for every target: ``y`` for the main one, then ``y1`` and so on."""
+    """Return a regression task for every target: ``y`` for the main one, then ``y1`` and so on."""
     count = dataset.targets.shape[1]
     return tuple(Task(f"y{i or ''}", "regression", ("target", i)) for i in range(count))
 
@@ -22,7 +22,7 @@ def target_tasks(dataset: Dataset, /) -> tuple[Task, ...]:
 def protected_task(
     dataset: Dataset, /, loss: Literal["auto", "bce", "mse"] = "auto", *, scaled: bool = True
 ) -> Task:
-    """The task ``z`` of predicting the first protected attribute.
+    """Return the task ``z`` of predicting the first protected attribute.
 
     `loss` ``auto`` takes cross-entropy for binary and categorical attributes and squared error
     for continuous ones; ``mse`` takes squared error on 0/1 values too; `scaled` says whether a

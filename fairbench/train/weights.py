@@ -21,12 +21,12 @@ class Weights:
 
     @classmethod
     def of(cls, stack: Stack, /) -> Weights:
-        """Views of what `stack` holds."""
+        """Return views of what `stack` holds."""
         return cls(stack.parameters, stack.buffers)
 
     @classmethod
     def copied(cls, stack: Stack, index: Tensor | None = None, /) -> Weights:
-        """A copy of what `stack` holds now, of all trials or those of `index`."""
+        """Return a copy of what `stack` holds now, of all trials or those of `index`."""
 
         def copy(tensor: Tensor) -> Tensor:
             return tensor.detach().clone() if index is None else tensor.detach()[index]
@@ -42,7 +42,7 @@ class Weights:
         return next(iter({**self.parameters, **self.buffers}.values())).shape[0]
 
     def take(self, index: Tensor, /) -> Weights:
-        """The weights of the trials of `index`."""
+        """Return the weights of the trials of `index`."""
         return Weights(
             {name: tensor[index] for name, tensor in self.parameters.items()},
             {name: tensor[index] for name, tensor in self.buffers.items()},

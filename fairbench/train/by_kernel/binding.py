@@ -22,7 +22,7 @@ __all__ = ["as_ctypes", "layout_for", "network_for", "optimizer_for", "stream_of
 
 
 def layout_for(prepared: Prepared, shapes: Mapping[str, Sequence[int]], /) -> PaddedLayout:
-    """Where parameters of these shapes (of one trial, by name) lie on this machine."""
+    """Return where parameters of these shapes (of one trial, by name) lie on this machine."""
     heads = [task.name for task in prepared.tasks]
     single = int(prepared.dtype == torch.float32)
     unit = kernel.library().vector_length(single)
@@ -30,7 +30,7 @@ def layout_for(prepared: Prepared, shapes: Mapping[str, Sequence[int]], /) -> Pa
 
 
 def layers_in(prepared: Prepared, /) -> Sequence[Layer]:
-    """The trunk's layers, which a network that the kernel supports has."""
+    """Return the trunk's layers, which every network has that the kernel supports."""
     layers = prepared.module.layers
     assert layers is not None
     return layers
@@ -39,7 +39,7 @@ def layers_in(prepared: Prepared, /) -> Sequence[Layer]:
 def network_for(
     prepared: Prepared, shapes: Mapping[str, Sequence[int]], stack: PaddedStack, /
 ) -> structures.Network:
-    """The network whose parameters and running statistics lie in `stack`."""
+    """Describe the network whose parameters and running statistics lie in `stack`."""
     layout, trunk, mask_shapes = stack.padding, layers_in(prepared), prepared.module.masks
     masks = list(mask_shapes)
     width = prepared.train.features.shape[1]
@@ -99,7 +99,7 @@ def network_for(
 
 
 def optimizer_for(prepared: Prepared, /) -> structures.Optimizer:
-    """The optimiser that the study's training settings name."""
+    """Describe the optimiser that the study's training settings name."""
     training = prepared.work.training
     return structures.Optimizer(
         kind=structures.OPTIMIZERS.index(training.optimizer),
@@ -113,13 +113,13 @@ def optimizer_for(prepared: Prepared, /) -> structures.Optimizer:
 
 
 def stream_of(generator: np.random.Generator, /) -> np.ndarray:
-    """The state of SFC64, from which the kernel draws on."""
+    """Return the state of SFC64, from which the kernel draws on."""
     state: Any = generator.bit_generator.state
     return np.asarray(state["state"]["state"]).view(np.int64)
 
 
 def as_ctypes(argument: Any, /) -> Any:
-    """An argument of a C function: a tensor's address, a 64-bit number, or what it is."""
+    """Convert an argument of a C function: a tensor to its address, an int to 64 bits."""
     if isinstance(argument, Tensor):
         return c_void_p(argument.data_ptr())
     return c_int64(argument) if isinstance(argument, int) else argument

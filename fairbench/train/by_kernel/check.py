@@ -27,7 +27,7 @@ State = Mapping[str, tuple[int, Sequence[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a rule gives at one step, by the name of the array it is written to."""
+    """What a rule gives at one step; C++ writes each part into an array of that name."""
 
     weights: Tensor
     trunk: Tensor | None
@@ -36,7 +36,7 @@ class Answer:
 
 
 def answer(weighting: Weighting, step: Step, /) -> Answer:
-    """What torch says of the rule at this step."""
+    """Return what torch computes for the rule at this step."""
     rule = type(weighting)
     with torch.no_grad():
         if weighting.needs == "gramian" or rule.objective is Weighting.objective:
@@ -55,7 +55,7 @@ def answer(weighting: Weighting, step: Step, /) -> Answer:
 def _differentiated(
     weighting: Weighting, step: Step
 ) -> tuple[Tensor, Mapping[str, Tensor], Mapping[str, Tensor]]:
-    """Like `Weighting.slopes`, by autograd."""
+    """Return what `Weighting.slopes` would, by autograd."""
     leaves = [step.losses, *step.parameters.values()]
     with torch.enable_grad():
         for leaf in leaves:
@@ -69,7 +69,7 @@ def _differentiated(
 
 
 def examples(weighting: Weighting, terms: int, dtype: torch.dtype, /) -> Iterator[Step]:
-    """Steps of a made-up trial; whoever goes on has put the next state into the last one's."""
+    """Yield steps of made-up trials, each with the state that torch's rule left before."""
     random = np.random.default_rng(0)
 
     def drawn(*shape: int) -> Tensor:
@@ -106,7 +106,7 @@ def agrees(
     dtype: torch.dtype,
     /,
 ) -> None:
-    """Call `function`, the rule in C++, and compare with what torch says.
+    """Call `function`, the rule in C++, and compare its numbers with torch's.
 
     Raises
     ------

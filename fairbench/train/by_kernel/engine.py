@@ -9,11 +9,11 @@ from ctypes import c_int64, c_void_p
 import torch
 from torch import Tensor
 
-from fairbench import kernel
 from fairbench.train.batch import Rows
 from fairbench.train.by_kernel import structures
 from fairbench.train.by_kernel.binding import layout_for, network_for
 from fairbench.train.by_kernel.learner import KernelLearner
+from fairbench.train.by_kernel.library import library
 from fairbench.train.by_kernel.padded import PaddedStack
 from fairbench.train.by_kernel.rule import CompiledRule, compiled_rule
 from fairbench.train.by_kernel.writer import UntranslatableError
@@ -26,7 +26,7 @@ __all__ = ["KernelEngine", "supports"]
 
 
 def supports(prepared: Prepared, /) -> bool:
-    """Whether the kernel can train such a network there."""
+    """Return whether the kernel can train this network on this device."""
     layers, smallest = prepared.module.layers, torch.finfo(prepared.dtype).tiny
     return (
         layers is not None
@@ -37,7 +37,7 @@ def supports(prepared: Prepared, /) -> bool:
 
 
 class KernelEngine(Engine):
-    """By the compiled kernel.
+    """Trains and predicts by the compiled kernel.
 
     A trial's numbers depend on nothing but itself: not on its neighbours, and not on whether an
     epoch's steps were taken at once.
@@ -51,7 +51,7 @@ class KernelEngine(Engine):
         return KernelLearner(self._prepared, rules, start, self._rule)
 
     def _rule(self, own: Mapping[str, int]) -> CompiledRule | None:
-        """The weighting's rule, whose own parameters begin at `own`; None where torch is asked."""
+        """Return the rule whose own parameters begin at `own`; None leaves it to torch."""
         if not self._rules:
             weighting, terms = self._prepared.weighting, self._prepared.terms
             try:
@@ -70,14 +70,14 @@ class KernelEngine(Engine):
         return torch.cat([named[name] for name in heads], dim=-1)
 
     def _outputs(self, weights: Weights, x: Tensor) -> Tensor:
-        """Outputs (S, n, widths) of all heads for features (n, d)."""
-        library = kernel.library()
+        """Return outputs (S, n, widths) of all heads for features (n, d)."""
+        functions = library()
         shapes = {name: tensor.shape[1:] for name, tensor in weights.parameters.items()}
         layout = layout_for(self._prepared, shapes)
         stack = PaddedStack.padded(weights.parameters, weights.buffers, layout)
         net = network_for(self._prepared, shapes, stack)
         sizes = (c_int64 * 3)()
-        library.sizes(ctypes.byref(net), sizes)
+        functions.sizes(ctypes.byref(net), sizes)
         _, own, common = sizes
         space = stack.flat.new_zeros(stack.lanes * own + common)
         order = torch.zeros(stack.lanes, dtype=torch.int64)
@@ -93,5 +93,5 @@ class KernelEngine(Engine):
             order=order.data_ptr(),
         )
         found = stack.flat.new_empty(stack.lanes, len(x), net.outputs)
-        library.predict(ctypes.byref(run), c_int64(len(x)), c_void_p(found.data_ptr()))
+        functions.predict(ctypes.byref(run), c_int64(len(x)), c_void_p(found.data_ptr()))
         return found

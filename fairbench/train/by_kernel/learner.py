@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairbench import kernel
 from fairbench.train.batch import Visits
 from fairbench.train.by_kernel import structures
 from fairbench.train.by_kernel.binding import (
@@ -21,6 +20,7 @@ from fairbench.train.by_kernel.binding import (
     optimizer_for,
     stream_of,
 )
+from fairbench.train.by_kernel.library import library
 from fairbench.train.by_kernel.padded import PaddedStack
 from fairbench.train.by_kernel.rule import CompiledRule
 from fairbench.train.draws import Draws
@@ -33,15 +33,12 @@ from fairbench.train.rules import Rules
 
 __all__ = ["KernelLearner"]
 
-KINDS = 4
-"""Parameters, gradients and two moments lie before the tasks' gradients in a trial's numbers."""
-
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
 
 
 class KernelLearner(Learner):
-    """The kernel's structures over one stack, and its functions one by one.
+    """Holds the kernel's structures for one stack, and calls its functions.
 
     Parameters
     ----------
@@ -66,12 +63,14 @@ class KernelLearner(Learner):
         self._draws = torch.empty(0)
         self._factors = torch.tensor(start.rate_factors, dtype=torch.float64)
         self._taken = 0
-        self._library = kernel.library()
+        self._library = library()
         parameters = start.weights.parameters
         self._shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
-        kinds = KINDS + (prepared.terms if prepared.weighting.needs == "gramian" else 0)
+        of_tasks = prepared.terms if prepared.weighting.needs == "gramian" else 0
         layout = layout_for(prepared, self._shapes)
-        self.stack = PaddedStack.padded(parameters, start.weights.buffers, layout, kinds)
+        self.stack = PaddedStack.padded(
+            parameters, start.weights.buffers, layout, structures.OF_TASKS + of_tasks
+        )
         self._noise: Draws | None = None
         self._default = not has_own_losses(prepared.recipe)
         self._bind()
@@ -88,7 +87,7 @@ class KernelLearner(Learner):
         self._common = stack.flat.new_zeros(common)
 
         def at_outputs(number: int) -> Tensor:
-            """The kernel's matrices (S, outputs, batch) at the outputs, as (S, batch, outputs)."""
+            """Return a matrix (S, outputs, batch) of the kernel's as (S, batch, outputs)."""
             first = number * outputs * self._across
             shape, strides = (lanes, self._across, outputs), (own, 1, self._across)
             return self._space.as_strided(shape, strides, first)
@@ -175,12 +174,12 @@ class KernelLearner(Learner):
         self._step("combine", lr, self._prepared.terms, handed, combination)
 
     def _contiguous(self, weights: Tensor) -> Tensor:
-        """Weights (S, T) as they lie in memory for the kernel."""
+        """Return weights (S, T) as the kernel reads them."""
         shape = (self.stack.lanes, self._prepared.terms)
         return weights.to(self._tradeoff).expand(shape).contiguous()
 
     def _handed(self, weights: Tensor | None, at: int) -> Tensor | None:
-        """Weights as the kernel wants them; of own losses, their gradient at the outputs."""
+        """Return weights for the kernel; of own losses, write their gradient instead."""
         if weights is None:
             return None
         if self._default:
@@ -219,7 +218,7 @@ class KernelLearner(Learner):
         self._noise = noise if weighting.noisy else None
         self._weighting.rule = rule.address
         self._weighting.by_gramian = weighting.needs == "gramian"
-        self._weighting.apart = rule.weighs_trunk
+        self._weighting.weighs_trunk = rule.weighs_trunk
         self._weighting.state_size = self._state.shape[1]
         self._weighting.state = self._state.data_ptr()
         self._weighting.tradeoff = self._tradeoff.data_ptr()
@@ -269,7 +268,7 @@ class KernelLearner(Learner):
 
 
 def _put(into: Tensor, slope: Tensor) -> None:
-    """Write a gradient (S, rows, outputs) into a larger matrix; what is behind it becomes 0."""
+    """Write a gradient (S, rows, outputs) into a larger matrix, and zeros behind it."""
     rows = slope.shape[1]
     into[:, :rows].copy_(slope)
     into[:, rows:].zero_()

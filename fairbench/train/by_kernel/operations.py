@@ -57,7 +57,7 @@ _BINARY = {
 
 
 def _scaled(form: str) -> Callable[..., Values]:
-    """An addition or subtraction whose second argument may be scaled."""
+    """Translate an addition or subtraction whose second argument may be scaled."""
 
     def translate(writer: Writer, a: Any, b: Any, *, alpha: float = 1) -> Values:
         return writer.each(form, a, b if alpha == 1 else writer.each("{0} * {1}", b, alpha))
@@ -128,7 +128,7 @@ def _norm(
 
 
 def _matmul(writer: Writer, a: Values, b: Values) -> Values:
-    """The product of a vector or matrices with a vector or matrices."""
+    """Multiply a vector or matrices with a vector or matrices."""
     if b.ndim == 1:
         return _sum(writer, writer.each("{0} * {1}", a, b), -1)
     return _sum(writer, writer.each("{0} * {1}", a[..., None], b[..., None, :, :]), -2)

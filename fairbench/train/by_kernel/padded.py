@@ -72,7 +72,7 @@ class _Allocator:
 def padded_layout(
     layers: Sequence[Layer], heads: Sequence[str], shapes: Mapping[str, Sequence[int]], unit: int, /
 ) -> PaddedLayout:
-    """The layout for parameters of these shapes (of one trial, by name).
+    """Return the layout for parameters of these shapes (of one trial, by name).
 
     `heads` names the heads in order, and `unit` is the length of a vector.
     """
@@ -114,7 +114,7 @@ IN_FLIGHT = 512
 
 
 def unaliased_stride(size: int, kinds: int, item: int, /) -> int:
-    """How many numbers of `item` bytes lie from one of a trial's `kinds` to the next.
+    """Return how many numbers of `item` bytes lie from one of a trial's `kinds` to the next.
 
     At least `size`, and no two of them begin within `IN_FLIGHT` bytes of one another modulo
     `ALIASED`, or nearer than that where they are many.
@@ -153,7 +153,7 @@ class PaddedStack(Stack):
         /,
         kinds: int = 2,
     ) -> PaddedStack:
-        """Lay `parameters` (S, …) out, and zeros for the other kinds; `buffers` are copied."""
+        """Lay `parameters` (S, …) out, with zeros for the other kinds, and copy `buffers`."""
         example = next(iter(parameters.values()))
         stride = unaliased_stride(padding.size, kinds, example.element_size())
         numbers = example.new_zeros(example.shape[0], kinds, stride)

@@ -28,7 +28,7 @@ extern "C" void rule(const T* losses, const T* gramian, T tradeoff, T progress, 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule for one trial.
+    """A rule for one trial, compiled and loaded.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class CompiledRule:
     size: int
 
     def fits(self, state: Mapping[str, Tensor], /) -> bool:
-        """Whether it was written for a state (S, …) of this form."""
+        """Return whether it was written for a state (S, …) of this form."""
         form = {name: tuple(shape) for name, (_, shape) in self.state.items()}
         return form == {name: tuple(tensor.shape[1:]) for name, tensor in state.items()}
 
@@ -56,7 +56,7 @@ class CompiledRule:
 def compiled_rule(
     weighting: Weighting, terms: int, own: Mapping[str, int], dtype: torch.dtype, /
 ) -> CompiledRule:
-    """The rule of `weighting` for so many losses.
+    """Translate, compile and check the rule of `weighting` for so many losses.
 
     `own` says where its own parameters begin among a trial's.
 
@@ -98,7 +98,7 @@ def _source(
     own: Mapping[str, int],
     dtype: torch.dtype,
 ) -> tuple[str, bool]:
-    """The rule in C++, and whether it gives the trunk weights of its own."""
+    """Return the rule in C++, and whether it gives the trunk weights of its own."""
     sketch = Sketch()
     step = next(examples(weighting, terms, dtype))
     assert step.progress is not None

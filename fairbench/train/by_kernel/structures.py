@@ -12,6 +12,7 @@ from fairbench.train.reading import Kind
 __all__ = [
     "KINDS",
     "MOST_TASKS",
+    "OF_TASKS",
     "OPTIMIZERS",
     "TASKS",
     "Dropout",
@@ -27,6 +28,8 @@ KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
 TASKS = ("regression", "binary", "categorical")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 MOST_TASKS = 64
+OF_TASKS = 4
+"""Parameters, gradients and two moments lie before the tasks' gradients in a trial's numbers."""
 
 
 class Layer(ctypes.Structure):
@@ -96,7 +99,7 @@ class Weighting(ctypes.Structure):
     _fields_: ClassVar = [
         ("rule", c_void_p),
         ("by_gramian", c_int32),
-        ("apart", c_int32),
+        ("weighs_trunk", c_int32),
         ("state_size", c_int64),
         ("state", c_void_p),
         ("tradeoff", c_void_p),

@@ -31,7 +31,7 @@ __all__ = ["Sketch"]
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A tensor that the rule has, its like with some numbers, and the C++ of all numbers.
+    """A tensor of the rule's, one of its shape with some numbers, and the C++ of its numbers.
 
     It is kept, as its id is only its own while it lives.
     """
@@ -51,16 +51,16 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """False: telling torch's compiler off would load it first, which takes a second."""
+        """Return False: to tell torch's compiler off would load it first, which takes a second."""
         return False
 
     def symbol(self, tensor: Tensor, name: str, start: int | None = 0, /) -> Tensor:
-        """A tensor like `tensor`, whose numbers are those of the array `name` from `start` on."""
+        """Return a tensor like `tensor`, with the numbers of the array `name` from `start` on."""
         places = [name if start is None else f"{name}[{start + i}]" for i in range(tensor.numel())]
         return self._symbol(tensor, places)
 
     def named(self, tensor: Tensor, name: str, start: int, /) -> Tensor:
-        """The same, read at once, as the array will be overwritten."""
+        """Return the same, read at once, as the array will be overwritten."""
         names = [self.writer.emit(f"{name}[{start + i}]") for i in range(tensor.numel())]
         return self._symbol(tensor, names)
 
@@ -69,7 +69,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._known(tensor, values)
 
     def values(self, tensor: Tensor, /) -> list[str]:
-        """The expression of every number of `tensor`."""
+        """Return the expression of every number of `tensor`."""
         return [str(value) for value in self._read(tensor).reshape(-1)]
 
     def __torch_dispatch__(
@@ -109,7 +109,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return argument if found is None else found.shadow
 
     def _known(self, shadow: Tensor, values: Values, tensor: Tensor | None = None) -> Tensor:
-        """A tensor for the rule to go on with, on torch's device without numbers.
+        """Return a tensor for the rule to go on with, on torch's device without numbers.
 
         Whoever wants to read them fails.
         """

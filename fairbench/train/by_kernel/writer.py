@@ -18,11 +18,11 @@ Values = np.ndarray
 
 
 class UntranslatableError(Exception):
-    """Why a rule stays with torch."""
+    """A rule has no translation and stays with torch; the message says why."""
 
 
 def axes_of(values: Values, dims: Any) -> tuple[int, ...]:
-    """Dimensions from 0, all where None or an empty list are given."""
+    """Return dimensions counted from 0; all of them for None or an empty list."""
     if dims is None or dims == []:
         return tuple(range(values.ndim))
     chosen = [dims] if isinstance(dims, int) else dims
@@ -45,7 +45,7 @@ class Writer:
         self.number = "float"
 
     def emit(self, expression: str, /) -> str:
-        """A name for the value of `expression`."""
+        """Write a statement, and return the name of the value of `expression`."""
         if len(self.lines) >= MOST_LINES:
             raise UntranslatableError(f"it takes more than {MOST_LINES} lines")
         name = f"v{len(self.lines)}"
@@ -53,7 +53,7 @@ class Writer:
         return name
 
     def literal(self, number: Any, /) -> str:
-        """A constant."""
+        """Return a number as a C++ constant."""
         if isinstance(number, bool):
             return "true" if number else "false"
         if not isinstance(number, (int, float)):
@@ -65,7 +65,7 @@ class Writer:
         return f"{self.number}({float(number)!r})"
 
     def each(self, form: str, *arguments: Any) -> Values:
-        """`form` for every position of the arguments, which are broadcast."""
+        """Write `form` for every position of the arguments, which are broadcast."""
         arrays = np.broadcast_arrays(*map(self._array, arguments))
         found = np.empty(arrays[0].shape, dtype=object)
         for place in np.ndindex(found.shape):
@@ -78,7 +78,7 @@ class Writer:
         return np.array(self.literal(argument), dtype=object)
 
     def fold(self, form: str, values: Values, dims: Any, keepdim: bool = False) -> Values:
-        """`form` from left to right over these dimensions, all where None or empty are given."""
+        """Write `form` from left to right over these dimensions; all for None or an empty list."""
         axes = axes_of(values, dims)
         kept = [axis for axis in range(values.ndim) if axis not in axes]
         flat = values.transpose([*kept, *axes]).reshape(*(values.shape[a] for a in kept), -1)

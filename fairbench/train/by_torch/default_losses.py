@@ -59,14 +59,14 @@ class DefaultLosses:
         return losses if self._scales is None else losses * self._scales, {}
 
     def gradient(self, weights: Tensor, /) -> Tensor:
-        """The gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
+        """Return the gradient (S, batch, widths) of the sum of the losses with `weights` (S, T)."""
         slopes, _ = self._factors_of(self._residual.shape[1])
         if self._scales is not None:
             weights = weights * self._scales
         return self._residual * (weights @ slopes).unsqueeze(1)
 
     def each(self) -> list[Tensor]:
-        """The gradient (S, batch, widths) of each loss."""
+        """Return the gradient (S, batch, widths) of each loss."""
         residual = self._residual
         slopes, _ = self._factors_of(residual.shape[1])
         if self._scales is None:
@@ -75,7 +75,7 @@ class DefaultLosses:
         return [residual * each.unsqueeze(1) for each in scaled.unbind(1)]
 
     def _factors_of(self, rows: int) -> tuple[Tensor, Tensor]:
-        """What depends on the number of rows alone.
+        """Return what depends on the number of rows alone, from a cache.
 
         (T, widths) lead from a residual to each loss's gradient, and (widths, T) from terms
         summed over rows to the losses.

@@ -23,7 +23,7 @@ AT_ONCE = 1 << 26
 
 
 class TorchEngine(Engine):
-    """By torch's operations."""
+    """Trains and predicts by torch's operations."""
 
     def __init__(self, prepared: Prepared, /) -> None:
         module, notes = prepared.module, prepared.notes
@@ -38,7 +38,7 @@ class TorchEngine(Engine):
         return TorchLearner(self._prepared, self._net(), rules, start)
 
     def _net(self) -> Net:
-        """The network in training, with a memory of its own."""
+        """Return the network in training, with memory of its own."""
         layers = self._prepared.module.layers
         if layers is not None:
             return ByHand(layers, [task.name for task in self._prepared.tasks])

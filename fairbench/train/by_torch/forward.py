@@ -93,7 +93,7 @@ def _batch_norm(layer: nn.BatchNorm1d, name: str) -> Operation:
     running = [f"{name}.running_mean", f"{name}.running_var"]
 
     def apply(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
-        """All trials' channels side by side: each is normalised over the batch on its own."""
+        """Normalise all trials' channels side by side, each over the batch on its own."""
         lanes, rows, channels = x.shape
         wide = x.transpose(0, 1).reshape(rows, lanes * channels)
         weight, bias = [tensors[n].flatten() for n in affine] or (None, None)
@@ -165,7 +165,7 @@ def _line(node: fx.Node, module: nn.Module, prefix: str) -> _Line:
 
 
 def _elementwise(node: fx.Node) -> Callable[..., Any]:
-    """The function of a node that treats every number alike, whatever its position."""
+    """Return the function of a node that treats every number alike, whatever its position."""
     if node.op == "call_function" and node.target in _ELEMENTWISE_FUNCTIONS:
         return node.target
     if node.op == "call_method" and node.target in _ELEMENTWISE_METHODS:
@@ -174,7 +174,7 @@ def _elementwise(node: fx.Node) -> Callable[..., Any]:
 
 
 def _lane_forward(module: nn.Module, prefix: str, /) -> Forward | None:
-    """The lane-aware form of `module`, or None where an operation has none."""
+    """Return the lane-aware form of `module`, or None where an operation has none."""
     if type(module) in _LAYERS or isinstance(module, _ELEMENTWISE_MODULES):
         return _single_layer(module, prefix.removesuffix("."))
     graph = traced(module)
@@ -210,7 +210,7 @@ def _single_layer(layer: nn.Module, name: str) -> Forward | None:
 
 
 def _mapped_forward(module: nn.Module, prefix: str, /) -> Forward:
-    """`module` under `torch.vmap`, one call for all trials."""
+    """Map `module` with `torch.vmap`: one call for all trials."""
 
     def forward(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
         module.train(training)
@@ -222,7 +222,7 @@ def _mapped_forward(module: nn.Module, prefix: str, /) -> Forward:
 
 
 def _looped_forward(module: nn.Module, prefix: str, /) -> Forward:
-    """`module` called trial by trial: always right, never fast."""
+    """Call `module` trial by trial: always right, never fast."""
 
     def forward(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
         module.train(training)
@@ -244,7 +244,7 @@ def _own(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
 def stacked_forward(
     module: nn.Module, prefix: str, probe: Tensor, masks: MaskShapes, notes: list[str], /
 ) -> Forward:
-    """The fastest of the three forms of `module` that is right for it, with a note on why.
+    """Return the fastest of three forms of `module` that is right for it, and note why no faster.
 
     `prefix` is put before the module's own parameter names to find them among the tensors;
     `probe` is one batch as the module sees it in training.

@@ -30,11 +30,11 @@ class LayerPass(ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
-        """Values (S, batch, out) for values (S, batch, in)."""
+        """Return values (S, batch, out) for values (S, batch, in)."""
 
     @abstractmethod
     def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
-        """The gradient at the layer's input, from that at its output, which is overwritten.
+        """Return the gradient at the input, from that at the output, which is overwritten.
 
         Those of its parameters are written into `into`, which is like `slots`. Tasks have memory
         of their own.
@@ -42,7 +42,7 @@ class LayerPass(ABC):
 
 
 def layer_pass(layer: Layer, stack: Stack, rows: int, before: Sequence[LayerPass], /) -> LayerPass:
-    """`layer` over `stack`, for batches of so many rows, behind the layer `before` it."""
+    """Bind `layer` to `stack`, for batches of so many rows, behind the layer `before` it."""
     match layer.kind:
         case "linear":
             return _Linear(layer, stack, rows, first=not before)

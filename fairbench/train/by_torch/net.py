@@ -28,12 +28,12 @@ class Net(ABC):
     """A forward pass that remembers what its backward pass needs."""
 
     def blocks(self, shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
-        """How parameters should lie in memory, given their shapes for one trial by name."""
+        """Return how parameters should lie in memory, given their shapes for one trial by name."""
         return []
 
     @abstractmethod
     def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
-        """Outputs (S, batch, widths) of all heads in training mode."""
+        """Return outputs (S, batch, widths) of all heads in training mode."""
 
     @abstractmethod
     def backward(self, at_outputs: Tensor, at_trunk: Tensor | None = None, /) -> None:
@@ -44,7 +44,7 @@ class Net(ABC):
 
     @abstractmethod
     def trunk_gradients(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
-        """Each task's gradient in the trunk's parameters, valid until the next call.
+        """Return each task's gradient in the trunk's parameters, valid until the next call.
 
         `at_outputs` are the tasks' gradients (S, batch, widths) at the outputs.
         """
@@ -60,7 +60,7 @@ class Net(ABC):
 
 
 def gramian(gradients: TaskGradients, /) -> Tensor:
-    """Inner products (S, T, T) of the tasks' gradients, summed over parameters."""
+    """Return inner products (S, T, T) of the tasks' gradients, summed over parameters."""
     total: Tensor | None = None
     for each in gradients:
         flat = each.reshape(*each.shape[:2], -1).transpose(0, 1)
@@ -78,7 +78,7 @@ def _combine(gradients: TaskGradients, weights: Tensor, slots: Sequence[Tensor])
 
 
 class ByHand(Net):
-    """A trunk that is a sequence of known layers, and linear heads."""
+    """A trunk that is a sequence of known layers and linear heads, differentiated by hand."""
 
     def __init__(self, trunk: Sequence[Layer], heads: Sequence[str], /) -> None:
         self._trunk, self._heads = trunk, heads
@@ -131,25 +131,25 @@ class _Pass:
         self._hidden = torch.empty(0)
 
     def forward(self, x: Tensor, masks: Tensors) -> Tensor:
-        """Outputs (S, batch, widths), valid until the next call."""
+        """Return outputs (S, batch, widths), valid until the next call."""
         self._hidden = self.trunk.forward(x, masks)
         bias = self._bias.unsqueeze(1)
         return torch.baddbmm(bias, self._hidden, self._weight.mT, out=self._out)
 
     def write_heads(self, at_outputs: Tensor) -> None:
-        """The gradients of the heads' parameters into their slots."""
+        """Write the gradients of the heads' parameters into their slots."""
         torch.bmm(at_outputs.mT, self._hidden, out=self._weight_slot)
         torch.sum(at_outputs, 1, out=self._bias_slot)
 
     def at_hidden(self, at_outputs: Tensor, task: int = 0) -> Tensor:
-        """The gradient (S, batch, h) at the representation, from that at the outputs."""
+        """Return the gradient (S, batch, h) at the representation, from that at the outputs."""
         while len(self._slopes) <= task:
             self._slopes.append(torch.empty_like(self._hidden))
         return torch.bmm(at_outputs, self._weight, out=self._slopes[task])
 
 
 class ByAutograd(Net):
-    """Any trunk and heads."""
+    """Any trunk and heads, differentiated by autograd."""
 
     def __init__(self, trunk: Forward, heads: Mapping[str, Forward], /) -> None:
         self._trunk, self._heads = trunk, heads
@@ -200,7 +200,7 @@ class ByAutograd(Net):
         return torch.zeros_like(self._entry) if found is None else found
 
     def _write_heads(self, at_outputs: Tensor) -> Tensor:
-        """The heads' gradients into their slots; returns that at the representation."""
+        """Write the heads' gradients into their slots, and return that at the representation."""
         names = self._names("heads.")
         sources = [self._entry, *(self._stack.parameters[name] for name in names)]
         at_hidden, *found = _gradients(self._outputs, sources, at_outputs)

@@ -22,7 +22,7 @@ __all__ = ["Optimizer", "clip_gradients"]
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one call updates: views of parameters, gradients and moments of one learning rate."""
+    """Views of parameters, gradients and moments of one learning rate: one call updates them."""
 
     factor: float
     parameters: list[Tensor]
@@ -105,7 +105,7 @@ class Optimizer:
             )
 
     def kept(self, stack: Stack, index: Tensor, /) -> Optimizer:
-        """One for the smaller `stack` of the trials of `index`, which goes on where this is."""
+        """Return one for the smaller `stack` of the trials of `index`, which goes on from here."""
         moments = [
             torch.cat([view[index].reshape(-1) for view in self._stack.cut(flat)])
             for flat in self._moments
@@ -115,7 +115,7 @@ class Optimizer:
 
 
 def _spans(values: Sequence[float]) -> list[tuple[int, int]]:
-    """Where equal neighbours begin and end."""
+    """Return where runs of equal neighbours begin and end."""
     starts = [i for i, value in enumerate(values) if i == 0 or value != values[i - 1]]
     return list(zip(starts, [*starts[1:], len(values)], strict=True))
 

@@ -25,7 +25,7 @@ TaskGradients = list[Tensor]
 
 
 def blocks_of(layers: Sequence[Layer], shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
-    """The weights that are better stored as (S, in, out), given their shapes (out, in) by name.
+    """Return the weights to store as (S, in, out), given their shapes (out, in) by name.
 
     The product that makes a weight's gradient is fastest where its last dimension fills whole
     vector registers; the number of features often does not, while the layer's width does.
@@ -53,7 +53,7 @@ class Sequential:
         self._gradients: list[TaskGradients] = []
 
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
-        """Outputs (S, batch, width) for features (S, batch, d), valid until the next call."""
+        """Return outputs (S, batch, width) for features (S, batch, d) until the next call."""
         for layer in self._passes:
             x = layer.forward(x, masks)
         return x
@@ -67,7 +67,7 @@ class Sequential:
             slope = layer.backward(slope, layer.slots)
 
     def task_gradients(self, slopes: Sequence[Tensor], /) -> TaskGradients:
-        """The gradients of each of T tasks in the layers' parameters, valid until the next call.
+        """Return the gradients of T tasks in the layers' parameters, valid until the next call.
 
         `slopes` (S, batch, width) are the tasks' gradients at what `forward` returned; they are
         overwritten.
