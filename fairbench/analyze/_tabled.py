@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from fairbench.analyze._installed import computed_again, usable
+from fairbench.analyze._keeping import Kept
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.summary import summary_table
 from fairbench.analyze.tables import (
-    METRIC_COLUMNS,
     fronts_table,
     groups_table,
     metrics_table,
     trials_table,
 )
-from fairbench.errors import FairbenchError, StudyError, near
+from fairbench.errors import StudyError, near
 from fairbench.plugins import is_individual
-from fairbench.store import RunFolder, write_bytes
+from fairbench.store import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -39,14 +37,21 @@ P = ParamSpec("P")
 def once(
     method: Callable[Concatenate[T, P], pd.DataFrame],
 ) -> Callable[Concatenate[T, P], pd.DataFrame]:
-    """Compute a table at the first call with the same arguments; every call gets a copy."""
+    """Compute a table at the first call with the same arguments; every call gets a copy.
+
+    The study's own axes are the same whether they are named or left out. The table of these is
+    taken from the run folder where it is kept there.
+    """
 
     @wraps(method)
     def kept(self: T, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        key = (method.__qualname__, args, tuple(sorted(kwargs.items())))
-        if key not in self._kept:
-            self._kept[key] = method(self, *args, **kwargs)
-        return self._kept[key].copy()
+        asked = self._asked(args, kwargs)
+        if not asked:
+            return self._own(method.__name__, lambda: method(self, *args, **kwargs)).copy()
+        key = (method.__name__, *asked.items())
+        if key not in self._others:
+            self._others[key] = method(self, *args, **kwargs)
+        return self._others[key].copy()
 
     return kept
 
@@ -177,7 +182,7 @@ class Tables:
             raise StudyError(
                 f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
                 where=str(self.path),
-                hint=_computed_again(metric) or near(metric, known),
+                hint=computed_again(metric) or near(metric, known),
             )
         return known[metric]
 
@@ -189,27 +194,50 @@ class Tables:
         return (f"{self.path} holds {one} not of this run, and ignored: {listed}",) if names else ()
 
     def write_tables(self) -> None:
-        """Write the four tables beside the manifest; equal runs give equal bytes."""
-        tables = {
+        """Write the four tables beside the manifest, and keep all that was computed so far.
+
+        What is up to date is not written again. Equal runs give equal bytes.
+        """
+        four = {
             "trials": self._trials,
             "metrics": self._metrics,
             "groups": self._groups,
             "fronts": self._fronts_of(self.axes()),
         }
-        for name, table in tables.items():
-            write_bytes(self.path / f"{name}.parquet", parquet(table))
+        self._stored.write({**four, **self._tables})
+
+    def _own(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """A table about the study's own axes: in memory, in the folder, or computed."""
+        if name not in self._tables:
+            known = self._stored.read(name)
+            self._tables[name] = compute() if known is None else known
+        return self._tables[name]
+
+    def _asked(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """Arguments of a table that are neither left out nor the study's own axes."""
+        given = {**dict(zip(("error", "disparity"), args, strict=False)), **kwargs}
+        own = self.manifest["axes"]
+        return {
+            name: value
+            for name, value in sorted(given.items())
+            if value is not None and value != own.get(name)
+        }
 
     @cached_property
+    def _stored(self) -> Kept:
+        return Kept(self._folder, self.components)
+
+    @property
     def _trials(self) -> pd.DataFrame:
-        return trials_table(self._folder)
+        return self._own("trials", lambda: trials_table(self._folder))
 
-    @cached_property
+    @property
     def _metrics(self) -> pd.DataFrame:
-        return metrics_table(self._folder, self.components)
+        return self._own("metrics", lambda: metrics_table(self._folder, self.components))
 
-    @cached_property
+    @property
     def _groups(self) -> pd.DataFrame:
-        return groups_table(self._folder)
+        return self._own("groups", lambda: groups_table(self._folder))
 
     @cached_property
     def _sampled(self) -> tuple[str, ...]:
@@ -225,62 +253,23 @@ class Tables:
         )
 
     @cached_property
-    def _kept(self) -> dict[tuple[Hashable, ...], pd.DataFrame]:
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """Tables about the study's own axes, by name."""
         return {}
 
     @cached_property
-    def _fronts(self) -> dict[Axes, pd.DataFrame]:
+    def _others(self) -> dict[Hashable, pd.DataFrame]:
+        """Tables by name and what was asked for instead of the study's own."""
         return {}
 
     def _fronts_of(self, axes: Axes) -> pd.DataFrame:
-        if axes not in self._fronts:
-            selection = self.manifest["protocol"]["selection"]
-            self._fronts[axes] = fronts_table(self._metrics, selection, axes)
-        return self._fronts[axes]
+        selection = self.manifest["protocol"]["selection"]
+        if axes == self.axes():
+            return self._own("fronts", lambda: fronts_table(self._metrics, selection, axes))
+        if axes not in self._others:
+            self._others[axes] = fronts_table(self._metrics, selection, axes)
+        return self._others[axes]
 
     @cached_property
     def _metrics_found(self) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-        return _usable(self.manifest["metrics"])
-
-
-def _computed_again(metric: str) -> str:
-    """How a run comes by an installed metric that it was not asked for; empty for others."""
-    from fairbench.plugins import load
-
-    try:
-        load().find("metric", metric)
-    except FairbenchError:
-        return ""
-    return (
-        f"run the same `fairbench run` with `--metric {metric}` as well: it trains nothing again "
-        "and computes it"
-    )
-
-
-def _usable(names: Sequence[str]) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-    """The metrics of these names that can be computed here, and a note on each other."""
-    from fairbench.plugins import load
-
-    registry = load()
-    found: dict[str, Component] = {}
-    notes = []
-    for name in names:
-        try:
-            component = registry.find("metric", name)
-            component.load()
-        except FairbenchError as error:
-            notes.append(f"metric {name!r} is left out: {error.what}")
-            continue
-        if component.name in METRIC_COLUMNS or component.name in found:
-            notes.append(f"metric {name!r} is left out: its name is taken in the table")
-            continue
-        found[component.name] = component
-    return tuple(found.values()), tuple(notes)
-
-
-def parquet(table: pd.DataFrame, /) -> bytes:
-    """`table` as Parquet, without its index; equal tables give equal bytes."""
-    columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    buffer = io.BytesIO()
-    pq.write_table(columns, buffer, compression="zstd")
-    return buffer.getvalue()
+        return usable(self.manifest["metrics"])

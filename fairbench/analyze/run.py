@@ -92,7 +92,8 @@ class Run(Matched):
         """p-values of the comparisons that every other disparity metric makes: column ``p``."""
         compared = self._every_metric(error, disparity, tolerance=tolerance)
         name = self.axes(error, disparity).disparity
-        return compared.loc[~compared["primary"] & (compared["metric"] != name), ["p"]]
+        other = ~compared["primary"] & (compared["metric"] != name)
+        return compared.loc[other, ["p"]].reset_index(drop=True)
 
     @once
     def all_verdicts(

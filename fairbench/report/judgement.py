@@ -88,7 +88,8 @@ def judgement(
     debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
     other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
-    judged = [
+    kept = [run.verdicts(*names) for run in runs if len(runs) == 1 and tolerance is None]
+    judged = [renamed([table]) for table in kept] or [
         judge(
             fronts[fronts["dataset"].isin(own)],
             axes,
