@@ -25,6 +25,7 @@ from fairbench.store import RunFolder
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
+    from fairbench.analyze.ahead import Ahead
     from fairbench.plugins import Component, MetricDescription
 
 __all__ = ["Tables", "once"]
@@ -65,6 +66,8 @@ class Tables:
     ----------
     path
         A run folder.
+    ahead
+        What was measured of its chunks while others were trained, if anything was.
 
     Raises
     ------
@@ -72,8 +75,9 @@ class Tables:
         Where there is no readable manifest.
     """
 
-    def __init__(self, path: str | Path, /) -> None:
+    def __init__(self, path: str | Path, /, *, ahead: Ahead | None = None) -> None:
         self._folder = RunFolder(Path(path))
+        self._ahead = ahead
         self.manifest: Mapping[str, Any] = self._folder.manifest
 
     def __repr__(self) -> str:
@@ -233,7 +237,8 @@ class Tables:
 
     @property
     def _metrics(self) -> pd.DataFrame:
-        return self._own("metrics", lambda: metrics_table(self._folder, self.components))
+        known = (self._ahead.of,) if self._ahead else ()
+        return self._own("metrics", lambda: metrics_table(self._folder, self.components, *known))
 
     @property
     def _groups(self) -> pd.DataFrame:

@@ -46,6 +46,8 @@ class Run(Matched):
     ----------
     path
         A run folder.
+    ahead
+        What was measured of its chunks while others were trained, if anything was.
 
     Raises
     ------
