@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import Any
 
 __all__ = ["aside"]
 
@@ -23,7 +23,7 @@ class _Aside:
 
     depth: int = 0
     output: int | None = None
-    stdout: TextIO | None = None
+    stdout: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -61,7 +61,7 @@ def _leave() -> None:
     with _aside.lock:
         _aside.depth -= 1
         if _aside.depth == 0:
-            sys.stdout = _aside.stdout  # type: ignore[assignment]  # it may have been None before
+            sys.stdout = _aside.stdout
         if _aside.depth == 0 and _aside.output is not None:
             _flush_c()
             os.dup2(_aside.output, 1)

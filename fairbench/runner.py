@@ -256,8 +256,12 @@ def _outcomes(
     executor: Executor, shared: Shared, work: Sequence[Job], limits: Limits
 ) -> Generator[Outcome]:
     if not work:
-        return (nothing for nothing in ())
+        return _nobody()
     return executor.run(shared, work, limits)  # type: ignore[return-value]  # it is a generator
+
+
+def _nobody() -> Generator[Outcome]:
+    yield from ()
 
 
 def _is_due(cost: Cost | None, retry_failed: bool) -> bool:

@@ -1,15 +1,16 @@
-"""The tables of a run, each computed once."""
+"""The tables of a run, each computed once: the first of three files that make up a `Run`."""
 
 from __future__ import annotations
 
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from fairbench.analyze._installed import computed_again, usable
 from fairbench.analyze._keeping import Kept
+from fairbench.analyze._once import once, once_per_axes
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.summary import summary_table
 from fairbench.analyze.tables import (
@@ -18,62 +19,22 @@ from fairbench.analyze.tables import (
     metrics_table,
     trials_table,
 )
+from fairbench.analyze.view import DECLARED, View
 from fairbench.errors import StudyError, near
 from fairbench.plugins import is_individual
 from fairbench.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping
 
     from fairbench.analyze.ahead import Ahead
     from fairbench.plugins import Component, MetricDescription
 
-__all__ = ["Tables", "once"]
-
-
-T = TypeVar("T", bound="Tables")
-P = ParamSpec("P")
-
-
-def once(
-    method: Callable[Concatenate[T, P], pd.DataFrame],
-) -> Callable[Concatenate[T, P], pd.DataFrame]:
-    """Compute a table at the first call with the same arguments; every call gets a copy.
-
-    The study's own axes are the same whether they are named or left out. The table of these is
-    taken from the run folder where it is kept there.
-    """
-
-    @wraps(method)
-    def kept(self: T, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        asked = self._asked(args, kwargs)
-        if not asked:
-            return self._own(method.__name__, lambda: method(self, *args, **kwargs)).copy()
-        key = (method.__name__, *asked.items())
-        if key not in self._others:
-            self._others[key] = method(self, *args, **kwargs)
-        return self._others[key].copy()
-
-    return kept
+__all__ = ["Tables"]
 
 
 class Tables:
-    """What a run folder says, as pandas frames computed from its stored predictions.
-
-    Each table is computed once; a method returns a copy that is yours to change.
-
-    Parameters
-    ----------
-    path
-        A run folder.
-    ahead
-        What was measured of its chunks while others were trained, if anything was.
-
-    Raises
-    ------
-    RunFolderError
-        Where there is no readable manifest.
-    """
+    """The tables of what is stored in a run folder: see `fairbench.analyze.Run`."""
 
     def __init__(self, path: str | Path, /, *, ahead: Ahead | None = None) -> None:
         self._folder = RunFolder(Path(path))
@@ -121,20 +82,9 @@ class Tables:
         """Size and errors of every group: one row per trial, part, target, attribute, group."""
         return self._groups.copy()
 
-    def fronts(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """Every trial as a point on test rows; `front` marks those chosen on selection rows.
-
-        Parameters
-        ----------
-        error, disparity
-            Names of two metrics of this run; the study's own axes where left out.
-
-        Raises
-        ------
-        StudyError
-            Where this run has no such metric.
-        """
-        return self._fronts_of(self.axes(error, disparity)).copy()
+    def fronts(self, view: View = DECLARED, /) -> pd.DataFrame:
+        """Every trial as a point on test rows; `front` marks those chosen on selection rows."""
+        return self._fronts_of(self.axes(view)).copy()
 
     @once
     def failures(self) -> pd.DataFrame:
@@ -147,26 +97,26 @@ class Tables:
             rows.append((failure["key"], *place, failure["reason"], failure["traceback"]))
         return pd.DataFrame(rows, columns=columns)
 
-    @once
-    def summary(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def summary(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Per dataset, target, attribute and method: the most accurate and the fairest point.
 
         See `fairbench.analyze.summary_table`.
         """
-        return summary_table(
-            self._fronts_of(self.axes(error, disparity)), self.axes(error, disparity)
-        )
+        axes = self.axes(view)
+        return summary_table(self._fronts_of(axes), axes)
 
-    def axes(self, error: str | None = None, disparity: str | None = None) -> Axes:
-        """The two metrics with their directions; the study's own where left out.
+    def axes(self, view: View = DECLARED, /) -> Axes:
+        """The two metrics with their directions; the study's own where the view names none.
 
         Raises
         ------
         StudyError
             Where this run has no such metric.
         """
-        first = error or cast("str", self.manifest["axes"]["error"])
-        second = disparity or cast("str", self.manifest["axes"]["disparity"])
+        own = self.manifest["axes"]
+        first = view.error or cast("str", own["error"])
+        second = view.disparity or cast("str", own["disparity"])
         return Axes(first, second, self.describe(first).best, self.describe(second).best)
 
     def describe(self, metric: str, /) -> MetricDescription:
@@ -210,22 +160,12 @@ class Tables:
         }
         self._stored.write({**four, **self._tables})
 
-    def _own(self, name: str, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """A table about the study's own axes: in memory, in the folder, or computed."""
+    def _own(self, name: str, compute: Callable[[], pd.DataFrame], /) -> pd.DataFrame:
+        """A table of what the study declared: in memory, in the folder, or computed."""
         if name not in self._tables:
             known = self._stored.read(name)
             self._tables[name] = compute() if known is None else known
         return self._tables[name]
-
-    def _asked(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
-        """Arguments of a table that are neither left out nor the study's own axes."""
-        given = {**dict(zip(("error", "disparity"), args, strict=False)), **kwargs}
-        own = self.manifest["axes"]
-        return {
-            name: value
-            for name, value in sorted(given.items())
-            if value is not None and value != own.get(name)
-        }
 
     @cached_property
     def _stored(self) -> Kept:
@@ -259,20 +199,22 @@ class Tables:
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        """Tables about the study's own axes, by name."""
+        """Tables of what the study declared, by name."""
         return {}
 
     @cached_property
     def _others(self) -> dict[Hashable, pd.DataFrame]:
-        """Tables by name and what was asked for instead of the study's own."""
+        """Tables of other views."""
         return {}
 
     def _fronts_of(self, axes: Axes) -> pd.DataFrame:
-        selection = self.manifest["protocol"]["selection"]
-        if axes == self.axes():
-            return self._own("fronts", lambda: fronts_table(self._metrics, selection, axes))
+        def table() -> pd.DataFrame:
+            return fronts_table(self._metrics, self.manifest["protocol"]["selection"], axes)
+
+        if {"error": axes.error, "disparity": axes.disparity} == self.manifest["axes"]:
+            return self._own("fronts", table)
         if axes not in self._others:
-            self._others[axes] = fronts_table(self._metrics, selection, axes)
+            self._others[axes] = table()
         return self._others[axes]
 
     @cached_property
