@@ -5,12 +5,12 @@ import ctypes
 import pytest
 
 from fairbench.kernel import KernelError, build
-from fairbench.train import layout, structures
+from fairbench.train.by_kernel import library, structures
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_work
 
 LINES = [
-    " ".join([name, *map(str, numbers)]) for name, numbers in layout.mirrored().items()
+    " ".join([name, *map(str, numbers)]) for name, numbers in library.mirrored().items()
 ]  # fmt: skip
 
 
@@ -29,7 +29,7 @@ class Library:
 
 def differences(lines):
     with pytest.raises(KernelError) as caught:
-        layout.check(Library(lines))
+        library.check(Library(lines))
     return str(caught.value)
 
 
@@ -39,13 +39,13 @@ def test_everything_that_is_mirrored_is_compared():
         for kind in vars(structures).values()
         if isinstance(kind, type) and issubclass(kind, ctypes.Structure)
     }
-    assert kinds == set(layout.STRUCTURES)
-    fields = sum(len(kind._fields_) for kind in layout.STRUCTURES)
+    assert kinds == set(library.STRUCTURES)
+    fields = sum(len(kind._fields_) for kind in library.STRUCTURES)
     assert len(LINES) == fields + 7 + 3 + 6 + 3 + 3 + 2
 
 
 def test_the_kernel_has_the_same():
-    layout.check(build.library())
+    library.check(build.library())
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -94,11 +94,11 @@ def test_sources_that_differ(kind, tmp_path, monkeypatch):
     assert sorted(found) == sorted(was for was, _ in CHANGES[kind])
     monkeypatch.setattr(build, "SOURCE", tmp_path)
     with pytest.raises(KernelError) as caught:
-        layout.check(build._loaded(ONLY_LAYOUT, build.RULE_FLAGS)[0])
+        library.check(build._loaded(ONLY_LAYOUT, build.RULE_FLAGS)[0])
     assert all(said in str(caught.value) for said in SAID[kind])
 
 
 def test_nothing_trains_with_another_layout(monkeypatch):
-    monkeypatch.setitem(layout.CONSTANTS, "MOST_TASKS", 65)
+    monkeypatch.setitem(library.CONSTANTS, "MOST_TASKS", 65)
     with pytest.raises(KernelError, match="MOST_TASKS is 64 in C\\+\\+ and 65 in Python"):
         StaticAlpha().train(make_work((1.0,), kernel="compiled"))

@@ -7,25 +7,22 @@ called as torch's optimisers call them; going through those takes a sixth of a s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from fairbench.train.schedule import BETAS, EPS
 from fairbench.train.stack import Stack
 from fairbench.training import Training
 
-__all__ = ["Optimizer", "clip_lanes", "rate"]
-
-BETAS = (0.9, 0.999)
-EPS = 1e-8
+__all__ = ["Optimizer", "clip_gradients"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one call updates: views of parameters, gradients and moments of one learning rate."""
+    """Views of parameters, gradients and moments of one learning rate: one call updates them."""
 
     factor: float
     parameters: list[Tensor]
@@ -58,7 +55,7 @@ class Optimizer:
         self._stack, self._training, self._factors = stack, training, list(factors)
         self._moments = torch.zeros_like(stack.grad).repeat(2, 1) if moments is None else moments
         self._count = torch.zeros((), device=stack.flat.device) if count is None else count
-        self._parts = [self._part(start, stop) for start, stop in _runs(self._factors)]
+        self._parts = [self._part(start, stop) for start, stop in _spans(self._factors)]
 
     def _part(self, start: int, stop: int) -> _Part:
         flats = [self._stack.flat, self._stack.grad, *self._moments]
@@ -108,7 +105,7 @@ class Optimizer:
             )
 
     def kept(self, stack: Stack, index: Tensor, /) -> Optimizer:
-        """One for the smaller `stack` of the trials of `index`, which goes on where this is."""
+        """Return one for the smaller `stack` of the trials of `index`, which goes on from here."""
         moments = [
             torch.cat([view[index].reshape(-1) for view in self._stack.cut(flat)])
             for flat in self._moments
@@ -117,25 +114,13 @@ class Optimizer:
         return Optimizer(stack, self._training, factors, torch.stack(moments), self._count)
 
 
-def _runs(values: Sequence[float]) -> list[tuple[int, int]]:
-    """Where equal neighbours begin and end."""
+def _spans(values: Sequence[float]) -> list[tuple[int, int]]:
+    """Return where runs of equal neighbours begin and end."""
     starts = [i for i, value in enumerate(values) if i == 0 or value != values[i - 1]]
     return list(zip(starts, [*starts[1:], len(values)], strict=True))
 
 
-def rate(training: Training, epoch: int, /) -> float:
-    """The learning rate of epoch number `epoch`, from 0."""
-    match training.schedule:
-        case "constant":
-            return training.lr
-        case "cosine":
-            return training.lr * 0.5 * (1 + math.cos(math.pi * epoch / training.epochs))
-        case "step":
-            passed = (2 * epoch >= training.epochs) + (4 * epoch >= 3 * training.epochs)
-            return float(training.lr * 0.1**passed)
-
-
-def clip_lanes(stack: Stack, largest: float, /) -> None:
+def clip_gradients(stack: Stack, largest: float, /) -> None:
     """Scale each trial's gradient down to Euclidean norm `largest` where it is longer."""
     factor = (largest / (stack.lane_norms() + 1e-6)).clamp(max=1.0)
     for slot in stack.block_slots.values():

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from fairbench import plugins
-from fairbench.train import native, translate
-from fairbench.train.native import native_rule
-from fairbench.train.translate import UntranslatableError
+from fairbench.train.by_kernel import check, translate
+from fairbench.train.by_kernel.rule import compiled_rule
+from fairbench.train.by_kernel.writer import UntranslatableError
 from fairbench.weighting import Weighting
 
 # What needs an operation without a translation, by the number of tasks.
@@ -27,15 +27,15 @@ BUILT_IN = [
 @pytest.mark.parametrize(("component", "tasks"), BUILT_IN)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_every_built_in_rule(component, tasks, dtype):
-    """`native_rule` itself compares with torch over steps of several trials."""
+    """`compiled_rule` itself compares with torch over steps of several trials."""
     options = {k: v[:tasks] for k, v in OPTIONS.get(component.name, {}).items()}
     weighting = component.build(options)
     own = {name: 16 * i for i, name in enumerate(weighting.initial_parameters(tasks), 1)}
     if (component.name, tasks) in WITH_TORCH:
         with pytest.raises(UntranslatableError, match="argmin"):
-            native_rule(weighting, tasks, own, dtype)
+            compiled_rule(weighting, tasks, own, dtype)
     else:
-        assert native_rule(weighting, tasks, own, dtype).address
+        assert compiled_rule(weighting, tasks, own, dtype).address
 
 
 RULES = {
@@ -81,14 +81,14 @@ class _Rule(Weighting):
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_operations(name, dtype):
-    assert native_rule(_Rule(name), 2, {}, dtype).address
+    assert compiled_rule(_Rule(name), 2, {}, dtype).address
 
 
 def test_a_wrong_translation_is_noticed(monkeypatch):
     wrong = {**translate.TRANSLATIONS, torch.ops.aten.exp: lambda _, values: values}
     monkeypatch.setattr(translate, "TRANSLATIONS", wrong)
     with pytest.raises(UntranslatableError, match="other numbers"):
-        native_rule(_Rule("alpha"), 2, {}, torch.float64)
+        compiled_rule(_Rule("alpha"), 2, {}, torch.float64)
 
 
 def test_what_differs_at_later_steps_is_noticed(monkeypatch):
@@ -105,12 +105,12 @@ def test_what_differs_at_later_steps_is_noticed(monkeypatch):
     original = translate.Sketch.values
     monkeypatch.setattr(translate.Sketch, "values", ends)
     with pytest.raises(UntranslatableError, match="other numbers"):
-        native_rule(Drifting(), 2, {}, torch.float64)
+        compiled_rule(Drifting(), 2, {}, torch.float64)
 
 
 def test_a_long_rule_is_not_worth_its_compilation():
     with pytest.raises(UntranslatableError, match="more than 5000 lines"):
-        native_rule(_Rule("matrices"), 24, {}, torch.float32)
+        compiled_rule(_Rule("matrices"), 24, {}, torch.float32)
 
 
 TRUTHS = {
@@ -123,7 +123,7 @@ TRUTHS = {
 def test_what_means_something_else_in_cpp(name, monkeypatch):
     monkeypatch.setitem(RULES, name, TRUTHS[name])
     with pytest.raises(UntranslatableError):
-        native_rule(_Rule(name), 2, {}, torch.float64)
+        compiled_rule(_Rule(name), 2, {}, torch.float64)
 
 
 EDGES = {
@@ -141,10 +141,10 @@ EDGES = {
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_edges_of_operations(name, dtype, monkeypatch):
     monkeypatch.setitem(RULES, name, EDGES[name])
-    assert native_rule(_Rule(name), 2, {}, dtype).address
+    assert compiled_rule(_Rule(name), 2, {}, dtype).address
 
 
 def test_examples_follow_the_rules_own_state():
-    steps = list(native._examples(_Rule("sums"), 2, torch.float64))
-    assert len(steps) == native.CASES * native.STEPS
+    steps = list(check.examples(_Rule("sums"), 2, torch.float64))
+    assert len(steps) == check.CASES * check.STEPS
     assert all(torch.linalg.eigvalsh(step.gramian).min() > -1e-9 for step in steps)

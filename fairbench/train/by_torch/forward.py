@@ -18,9 +18,12 @@ from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional as F  # noqa: N812  (torch's own habit)
 
-from fairbench.train.dropout import MaskedDropout
+from fairbench.errors import first_line
+from fairbench.train.dropout import MaskedDropout, MaskShapes
+from fairbench.train.reading import traced
+from fairbench.train.stack import stack_modules
 
-__all__ = ["Forward", "Tensors", "lane_forward", "looped_forward", "mapped_forward", "traced"]
+__all__ = ["Forward", "Tensors", "stacked_forward"]
 
 Tensors = Mapping[str, Tensor]
 Forward = Callable[[Tensors, Tensor, bool], Tensor]
@@ -90,7 +93,7 @@ def _batch_norm(layer: nn.BatchNorm1d, name: str) -> Operation:
     running = [f"{name}.running_mean", f"{name}.running_var"]
 
     def apply(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
-        """All trials' channels side by side: each is normalised over the batch on its own."""
+        """Normalise all trials' channels side by side, each over the batch on its own."""
         lanes, rows, channels = x.shape
         wide = x.transpose(0, 1).reshape(rows, lanes * channels)
         weight, bias = [tensors[n].flatten() for n in affine] or (None, None)
@@ -131,21 +134,6 @@ _LAYERS: dict[type[nn.Module], Callable[[Any, str], Operation]] = {
 }
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m) in _LAYERS or super().is_leaf_module(m, module_qualified_name)
-
-
-def traced(module: nn.Module, /) -> fx.Graph | None:
-    """What `module` does with its one input, or None where that cannot be told beforehand."""
-    try:
-        graph = _Tracer().trace(module)
-    except Exception:  # tracing runs a stranger's forward, which may raise anything
-        return None
-    inputs = [node for node in graph.nodes if node.op == "placeholder"]
-    return graph if len(inputs) == 1 else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Line:
     """One operation of a program: which result it makes, from which, and how."""
@@ -177,7 +165,7 @@ def _line(node: fx.Node, module: nn.Module, prefix: str) -> _Line:
 
 
 def _elementwise(node: fx.Node) -> Callable[..., Any]:
-    """The function of a node that treats every number alike, whatever its position."""
+    """Return the function of a node that treats every number alike, whatever its position."""
     if node.op == "call_function" and node.target in _ELEMENTWISE_FUNCTIONS:
         return node.target
     if node.op == "call_method" and node.target in _ELEMENTWISE_METHODS:
@@ -185,11 +173,8 @@ def _elementwise(node: fx.Node) -> Callable[..., Any]:
     raise _UnknownError
 
 
-def lane_forward(module: nn.Module, prefix: str, /) -> Forward | None:
-    """The lane-aware form of `module`, or None where an operation has none.
-
-    `prefix` is put before the module's own parameter names to find them among the tensors.
-    """
+def _lane_forward(module: nn.Module, prefix: str, /) -> Forward | None:
+    """Return the lane-aware form of `module`, or None where an operation has none."""
     if type(module) in _LAYERS or isinstance(module, _ELEMENTWISE_MODULES):
         return _single_layer(module, prefix.removesuffix("."))
     graph = traced(module)
@@ -224,8 +209,8 @@ def _single_layer(layer: nn.Module, name: str) -> Forward | None:
         return None
 
 
-def mapped_forward(module: nn.Module, prefix: str, /) -> Forward:
-    """`module` under `torch.vmap`, one call for all trials."""
+def _mapped_forward(module: nn.Module, prefix: str, /) -> Forward:
+    """Map `module` with `torch.vmap`: one call for all trials."""
 
     def forward(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
         module.train(training)
@@ -236,8 +221,8 @@ def mapped_forward(module: nn.Module, prefix: str, /) -> Forward:
     return forward
 
 
-def looped_forward(module: nn.Module, prefix: str, /) -> Forward:
-    """`module` called trial by trial: always right, never fast."""
+def _looped_forward(module: nn.Module, prefix: str, /) -> Forward:
+    """Call `module` trial by trial: always right, never fast."""
 
     def forward(tensors: Tensors, x: Tensor, training: bool) -> Tensor:
         module.train(training)
@@ -254,3 +239,27 @@ def looped_forward(module: nn.Module, prefix: str, /) -> Forward:
 
 def _own(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+
+def stacked_forward(
+    module: nn.Module, prefix: str, probe: Tensor, masks: MaskShapes, notes: list[str], /
+) -> Forward:
+    """Return the fastest of three forms of `module` that is right for it, and note why no faster.
+
+    `prefix` is put before the module's own parameter names to find them among the tensors;
+    `probe` is one batch as the module sees it in training.
+    """
+    if (lanes := _lane_forward(module, prefix)) is not None:
+        return lanes
+    name = f"{prefix.removesuffix('.')} ({type(module).__qualname__})"
+    parameters, buffers = stack_modules([module, module])
+    tensors = {prefix + n: t for n, t in {**parameters, **buffers}.items()}
+    tensors |= {key: probe.new_ones(2, *shape) for key, (_, shape) in masks.items()}
+    try:
+        mapped = _mapped_forward(module, prefix)
+        mapped(tensors, probe.expand(2, *probe.shape), True)
+    except Exception as error:  # a stranger's forward may do what vmap cannot
+        notes.append(f"{name} trains one by one: {first_line(error)}")
+        return _looped_forward(module, prefix)
+    notes.append(f"{name} is stacked with torch.vmap: it has an operation without a lane form")
+    return mapped

@@ -1,6 +1,6 @@
 """The kernel's structures, held against the library's own account of them before it is used.
 
-`fairbench.train.structures` mirrors by hand what ``fairbench/kernel/source`` declares. A field
+`structures` mirrors by hand what ``fairbench/kernel/source`` declares. A field
 that is missing, renamed, or of another size on one side would have the kernel read and write
 memory that is not its own.
 """
@@ -11,7 +11,7 @@ import ctypes
 from collections.abc import Mapping
 
 from fairbench import kernel
-from fairbench.train import structures
+from fairbench.train.by_kernel import structures
 
 __all__ = ["check", "library", "mirrored"]
 
@@ -66,7 +66,7 @@ def check(library: ctypes.CDLL, /) -> None:
     ]
     if differences:
         raise kernel.KernelError(
-            "the compiled kernel and fairbench/train/structures.py differ: "
+            "the compiled kernel and fairbench/train/by_kernel/structures.py differ: "
             + "; ".join(differences[:10])
             + ". Install fairbench again: its files come from more than one version"
         )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fairbench.train.native import native_rule
-from fairbench.train.translate import UntranslatableError
+from fairbench.train.by_kernel.rule import compiled_rule
+from fairbench.train.by_kernel.writer import UntranslatableError
 from fairbench.weighting import Weighting
 from fairbench_baselines.weighted import _Weighted as Weighted
 from tests.train.agreement import SMALL, VALUES, assert_agrees
@@ -226,7 +226,7 @@ def test_a_rule_that_is_asked_by_torch_is_translated_once(monkeypatch):
 
     tried = []
     monkeypatch.setattr(
-        "fairbench.train.compiled.native_rule", lambda *_: tried.append(1) or _refuse()
+        "fairbench.train.by_kernel.engine.compiled_rule", lambda *_: tried.append(1) or _refuse()
     )
     work = make_work(VALUES, seeds=(0, 1, 2), patience=1, chain=2, kernel="compiled")
     trained = Method(architecture=SMALL).train(work)
@@ -249,4 +249,4 @@ class _Refusing(Weighting):
 
 def test_a_rule_that_fails_on_made_up_numbers_stays_with_torch():
     with pytest.raises(UntranslatableError, match="one trial only"):
-        native_rule(_Refusing(), 2, {}, torch.float32)
+        compiled_rule(_Refusing(), 2, {}, torch.float32)

@@ -1,72 +1,48 @@
-"""The layers of a chain over a stack of trials: forward, and backward by hand."""
+"""The layers of a sequence over a stack of trials: forward, and backward by hand."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from fairbench.train.reading import Kind, Layer
 from fairbench.train.stack import Stack
 
-__all__ = ["Kind", "Layer", "Step", "step_of"]
-
-Kind = Literal["linear", "norm", "relu", "tanh", "sigmoid", "mask"]
+__all__ = ["LayerPass", "layer_pass"]
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of a chain, as it was read off a module.
-
-    Attributes
-    ----------
-    name
-        Finds its tensors; empty for an activation.
-    bias
-        Of a linear layer: whether it has one.
-    eps, momentum
-        Of batch normalisation, as torch defines them.
-    """
-
-    kind: Kind
-    name: str = ""
-    bias: bool = False
-    eps: float = 0.0
-    momentum: float = 0.0
-
-
-class Step(ABC):
+class LayerPass(ABC):
     """One layer with the memory of its last forward pass.
 
     Attributes
     ----------
     slots
         Where the stack keeps the gradients of the layer's parameters.
-    spare
-        Whether nobody needs what `forward` gave, so that the next layer may overwrite it.
+    overwritable
+        Whether nobody needs what `forward` gave, so that the next layer may write over it.
     """
 
     slots: Sequence[Tensor] = ()
-    spare = False
+    overwritable = False
 
     @abstractmethod
     def forward(self, x: Tensor, masks: Mapping[str, Tensor], /) -> Tensor:
-        """Values (S, batch, out) for values (S, batch, in)."""
+        """Return values (S, batch, out) for values (S, batch, in)."""
 
     @abstractmethod
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
-        """The gradient at the layer's input, from that at its output, which is overwritten.
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+        """Return the gradient at the input, from that at the output, which is overwritten.
 
         Those of its parameters are written into `into`, which is like `slots`. Tasks have memory
         of their own.
         """
 
 
-def step_of(layer: Layer, stack: Stack, rows: int, before: Sequence[Step], /) -> Step:
-    """What `layer` does over `stack` for batches of so many rows, behind the step `before` it."""
+def layer_pass(layer: Layer, stack: Stack, rows: int, before: Sequence[LayerPass], /) -> LayerPass:
+    """Bind `layer` to `stack`, for batches of so many rows, behind the layer `before` it."""
     match layer.kind:
         case "linear":
             return _Linear(layer, stack, rows, first=not before)
@@ -75,11 +51,11 @@ def step_of(layer: Layer, stack: Stack, rows: int, before: Sequence[Step], /) ->
         case "mask":
             return _Mask(layer.name)
         case kind:
-            return _ACTIVATIONS[kind](in_place=any(step.spare for step in before))
+            return _ACTIVATIONS[kind](in_place=any(layer.overwritable for layer in before))
 
 
-class _Linear(Step):
-    spare = True
+class _Linear(LayerPass):
+    overwritable = True
 
     def __init__(self, layer: Layer, stack: Stack, rows: int, *, first: bool) -> None:
         self._first = first
@@ -101,7 +77,7 @@ class _Linear(Step):
             return torch.bmm(x, self._down, out=self._out)
         return torch.baddbmm(self._bias, x, self._down, out=self._out)
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         if self._transposed:
             torch.bmm(self._x.mT, slope, out=into[0])
         else:
@@ -115,10 +91,10 @@ class _Linear(Step):
         return torch.bmm(slope, self._up, out=self._slopes[task])
 
 
-class _BatchNorm(Step):
+class _BatchNorm(LayerPass):
     """Normalises over the batch: with n = (x - mean)/√(var + eps), gives weight·n + bias."""
 
-    spare = True
+    overwritable = True
 
     def __init__(self, layer: Layer, stack: Stack, rows: int) -> None:
         names = [f"{layer.name}.{part}" for part in ("weight", "bias")]
@@ -144,7 +120,7 @@ class _BatchNorm(Step):
         self._var.lerp_(var.squeeze(1).mul_(self._rows / (self._rows - 1)), self._momentum)
         return torch.addcmul(self._bias, normal, self._weight, out=self._out)
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         normal = self._normal
         torch.sum(slope * normal, 1, out=into[0])
         torch.sum(slope, 1, out=into[1])
@@ -154,7 +130,7 @@ class _BatchNorm(Step):
         return slope.mul_(self._weight * self._inverse)
 
 
-class _Activation(Step):
+class _Activation(LayerPass):
     """An element-wise layer, `in_place` where nobody needs its input."""
 
     def __init__(self, *, in_place: bool) -> None:
@@ -167,7 +143,7 @@ class _Relu(_Activation):
         self._out = x.clamp_min_(0) if self._in_place else torch.relu(x)
         return self._out
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         threshold_backward = torch.ops.aten.threshold_backward.grad_input
         below: Tensor = threshold_backward(slope, self._out, 0, grad_input=slope)
         return below
@@ -178,7 +154,7 @@ class _Tanh(_Activation):
         self._out = x.tanh_() if self._in_place else torch.tanh(x)
         return self._out
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         return slope.addcmul_(slope, self._out.square(), value=-1)
 
 
@@ -187,11 +163,11 @@ class _Sigmoid(_Activation):
         self._out = x.sigmoid_() if self._in_place else torch.sigmoid(x)
         return self._out
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         return slope.mul_(self._out * (1 - self._out))
 
 
-class _Mask(Step):
+class _Mask(LayerPass):
     """Dropout with the masks of this step."""
 
     def __init__(self, name: str) -> None:
@@ -205,7 +181,7 @@ class _Mask(Step):
             self._space = torch.empty_like(self._mask)
         return torch.mul(x, self._mask, out=self._space)
 
-    def back(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
+    def backward(self, slope: Tensor, into: Sequence[Tensor], task: int = 0, /) -> Tensor:
         return slope.mul_(self._mask)
 
 

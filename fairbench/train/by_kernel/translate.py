@@ -8,10 +8,8 @@ Python, raises `UntranslatableError`, and the rule stays with torch.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -20,25 +18,20 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fairbench.train.operations import (
+from fairbench.train.by_kernel.operations import (
     FOR_BOOLEANS,
     TRANSLATIONS,
     VIEWS_IN_PLACE,
     WHERE,
-    UntranslatableError,
-    Values,
-    axes_of,
 )
+from fairbench.train.by_kernel.writer import UntranslatableError, Values, Writer
 
-__all__ = ["Sketch", "UntranslatableError"]
-
-MOST_LINES = 5_000
-"""Beyond these a compiler takes longer than it saves."""
+__all__ = ["Sketch"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A tensor that the rule has, its like with some numbers, and the C++ of all numbers.
+    """A tensor of the rule's, one of its shape with some numbers, and the C++ of its numbers.
 
     It is kept, as its id is only its own while it lives.
     """
@@ -49,33 +42,26 @@ class _Seen:
 
 
 class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """What is computed meanwhile, written down.
-
-    Attributes
-    ----------
-    lines
-        Statements, each of which names one number.
-    """
+    """Writes down what torch computes while it is entered, by `writer`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.lines: list[str] = []
-        self._number = "float"  # of the operation that is being written down
+        self.writer = Writer()
         self._seen: dict[int, _Seen] = {}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """False: telling torch's compiler off would load it first, which takes a second."""
+        """Return False: to tell torch's compiler off would load it first, which takes a second."""
         return False
 
     def symbol(self, tensor: Tensor, name: str, start: int | None = 0, /) -> Tensor:
-        """A tensor like `tensor`, whose numbers are those of the array `name` from `start` on."""
+        """Return a tensor like `tensor`, with the numbers of the array `name` from `start` on."""
         places = [name if start is None else f"{name}[{start + i}]" for i in range(tensor.numel())]
         return self._symbol(tensor, places)
 
     def named(self, tensor: Tensor, name: str, start: int, /) -> Tensor:
-        """The same, read at once, as the array will be overwritten."""
-        names = [self.emit(f"{name}[{start + i}]") for i in range(tensor.numel())]
+        """Return the same, read at once, as the array will be overwritten."""
+        names = [self.writer.emit(f"{name}[{start + i}]") for i in range(tensor.numel())]
         return self._symbol(tensor, names)
 
     def _symbol(self, tensor: Tensor, names: Sequence[str]) -> Tensor:
@@ -83,28 +69,8 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._known(tensor, values)
 
     def values(self, tensor: Tensor, /) -> list[str]:
-        """The expression of every number of `tensor`."""
+        """Return the expression of every number of `tensor`."""
         return [str(value) for value in self._read(tensor).reshape(-1)]
-
-    def emit(self, expression: str, /) -> str:
-        """A name for the value of `expression`."""
-        if len(self.lines) >= MOST_LINES:
-            raise UntranslatableError(f"it takes more than {MOST_LINES} lines")
-        name = f"v{len(self.lines)}"
-        self.lines.append(f"const auto {name} = {expression};")
-        return name
-
-    def literal(self, number: Any, /) -> str:
-        """A constant."""
-        if isinstance(number, bool):
-            return "true" if number else "false"
-        if not isinstance(number, (int, float)):
-            raise UntranslatableError(f"a {type(number).__name__} among the numbers")
-        if math.isnan(number):
-            return "NOT_A_NUMBER"
-        if math.isinf(number):
-            return "INFINITE" if number > 0 else "(-INFINITE)"
-        return f"{self._number}({float(number)!r})"
 
     def __torch_dispatch__(
         self, func: Any, _types: Any, args: Sequence[Any] = (), kwargs: Any = None
@@ -120,11 +86,11 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if packet not in FOR_BOOLEANS and all(t.dtype == torch.bool for t in inputs):
             raise UntranslatableError(f"{func} of truth values")
         precise = any(t.dtype == torch.float64 for t in inputs)
-        self._number = "double" if precise else "float"
+        self.writer.number = "double" if precise else "float"
         read, named = pytree.tree_map(self._as_values, (args, kwargs))
         named = {name: value for name, value in named.items() if name not in WHERE}
         try:
-            values = TRANSLATIONS[packet](self, *read, **named)
+            values = TRANSLATIONS[packet](self.writer, *read, **named)
         except (TypeError, ValueError, IndexError) as error:  # called as no translation knows
             raise UntranslatableError(f"{func}: {error}") from error
         shadowed, given = pytree.tree_map(self._shadow, (args, kwargs))
@@ -143,7 +109,7 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return argument if found is None else found.shadow
 
     def _known(self, shadow: Tensor, values: Values, tensor: Tensor | None = None) -> Tensor:
-        """A tensor for the rule to go on with, on torch's device without numbers.
+        """Return a tensor for the rule to go on with, on torch's device without numbers.
 
         Whoever wants to read them fails.
         """
@@ -160,28 +126,5 @@ class Sketch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if id(tensor) in self._seen:
             return self._seen[id(tensor)].values
         with torch.utils._python_dispatch._disable_current_modes():
-            constants = [self.literal(number) for number in tensor.reshape(-1).tolist()]
+            constants = [self.writer.literal(number) for number in tensor.reshape(-1).tolist()]
         return np.array(constants, dtype=object).reshape(tuple(tensor.shape))
-
-    def each(self, form: str, *arguments: Any) -> Values:
-        """`form` for every position of the arguments, which are broadcast."""
-        arrays = np.broadcast_arrays(*map(self._array, arguments))
-        found = np.empty(arrays[0].shape, dtype=object)
-        for place in np.ndindex(found.shape):
-            found[place] = self.emit(form.format(*(array[place] for array in arrays)))
-        return found
-
-    def _array(self, argument: Any) -> Values:
-        if isinstance(argument, np.ndarray):
-            return argument
-        return np.array(self.literal(argument), dtype=object)
-
-    def fold(self, form: str, values: Values, dims: Any, keepdim: bool = False) -> Values:
-        """`form` from left to right over these dimensions, all where None or empty are given."""
-        axes = axes_of(values, dims)
-        kept = [axis for axis in range(values.ndim) if axis not in axes]
-        flat = values.transpose([*kept, *axes]).reshape(*(values.shape[a] for a in kept), -1)
-        found = np.empty(flat.shape[:-1], dtype=object)
-        for place in np.ndindex(found.shape):
-            found[place] = reduce(lambda a, b: self.emit(form.format(a, b)), flat[place])
-        return np.expand_dims(found, axes) if keepdim else found

@@ -1,94 +1,84 @@
-"""The compiled kernel as an engine: chains of common layers with linear heads, on a CPU.
-
-A trial's numbers depend on nothing but itself: not on its neighbours, and not on whether an
-epoch's steps were taken at once.
-"""
+"""A stack of trials in training by the compiled kernel."""
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_int64
 from math import prod
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fairbench.train import layout
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import Draws
-from fairbench.train.engine import Adopted, Beginning, Engine, has_closed_losses, loss_scales
-from fairbench.train.layers import Layer
-from fairbench.train.losses import GivenLosses
-from fairbench.train.native import NativeRule, native_rule
-from fairbench.train.padded import PaddedStack
-from fairbench.train.rules import LEARNED, Rules
-from fairbench.train.structures import (
-    MOST_TASKS,
-    OF_TASKS,
-    Run,
-    Weighting,
-    form_in,
-    network_of,
-    optimizer_of,
-    passed,
+from fairbench.train.by_kernel import structures
+from fairbench.train.by_kernel.binding import (
+    as_ctypes,
+    layout_for,
+    network_for,
+    optimizer_for,
     stream_of,
 )
-from fairbench.train.translate import UntranslatableError
+from fairbench.train.by_kernel.library import library
+from fairbench.train.by_kernel.padded import PaddedStack
+from fairbench.train.by_kernel.rule import CompiledRule
+from fairbench.train.draws import Draws
+from fairbench.train.engine import Learner, Start
+from fairbench.train.own_losses import OwnLosses
+from fairbench.train.prepared import Prepared
+from fairbench.train.reading import WEIGHTING_PREFIX
+from fairbench.train.recipe import has_own_losses
+from fairbench.train.rules import Rules
 
-if TYPE_CHECKING:
-    from fairbench.model import Task
-    from fairbench.train.setup import Setup
-
-__all__ = ["CompiledEngine", "runs"]
+__all__ = ["KernelLearner"]
 
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
 
 
-def runs(
-    chain: Sequence[Layer] | None,
-    tasks: Sequence[Task],
-    device: torch.device,
-    dtype: torch.dtype,
-    /,
-) -> bool:
-    """Whether the kernel can train such a network there."""
-    return (
-        chain is not None
-        and device.type == "cpu"
-        and len(tasks) <= MOST_TASKS
-        and all(layer.eps >= torch.finfo(dtype).tiny for layer in chain if layer.kind == "norm")
-    )
+class KernelLearner(Learner):
+    """Holds the kernel's structures for one stack, and calls its functions.
 
-
-class CompiledEngine(Engine):
-    """By the compiled kernel."""
+    Parameters
+    ----------
+    rule_for
+        Gives the weighting's rule in C++, or None, from where its own parameters begin among a
+        trial's numbers, by name.
+    """
 
     stack: PaddedStack
 
-    def __init__(self, setup: Setup, rules: Rules, begin: Beginning, /) -> None:
-        assert setup.network.chain is not None
-        self._setup, self._rules, self._tradeoff = setup, rules, begin.tradeoff
-        self._chain = setup.network.chain
-        self._streams = torch.as_tensor(np.stack([stream_of(g) for g in begin.masks.generators]))
+    def __init__(
+        self,
+        prepared: Prepared,
+        rules: Rules,
+        start: Start,
+        rule_for: Callable[[Mapping[str, int]], CompiledRule | None],
+        /,
+    ) -> None:
+        self._prepared, self._rules, self._tradeoff = prepared, rules, start.tradeoff
+        self._rule_for = rule_for
+        self._streams = torch.as_tensor(np.stack([stream_of(g) for g in start.masks.generators]))
         self._draws = torch.empty(0)
-        self._factors = torch.tensor(begin.factors, dtype=torch.float64)
+        self._factors = torch.tensor(start.rate_factors, dtype=torch.float64)
         self._taken = 0
-        self._library = layout.library()
-        self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
-        form = form_in(setup, self._shapes)
-        kinds = OF_TASKS + (setup.terms if setup.weighting.needs == "gramian" else 0)
-        self.stack = PaddedStack.padded(begin.parameters, begin.buffers, form, kinds)
+        self._library = library()
+        parameters = start.weights.parameters
+        self._shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
+        of_tasks = prepared.terms if prepared.weighting.needs == "gramian" else 0
+        layout = layout_for(prepared, self._shapes)
+        self.stack = PaddedStack.padded(
+            parameters, start.weights.buffers, layout, structures.OF_TASKS + of_tasks
+        )
         self._noise: Draws | None = None
+        self._default = not has_own_losses(prepared.recipe)
         self._bind()
 
     def _bind(self) -> None:
         """Tell the kernel where the stack lies."""
-        setup, stack, lanes = self._setup, self.stack, self.stack.lanes
-        self._net = network_of(setup, self._chain, self._shapes, stack)
+        prepared, stack, lanes = self._prepared, self.stack, self.stack.lanes
+        self._net = network_for(prepared, self._shapes, stack)
         sizes = (c_int64 * 3)()
         self._library.sizes(ctypes.byref(self._net), sizes)
         self._across, own, common = sizes
@@ -97,27 +87,26 @@ class CompiledEngine(Engine):
         self._common = stack.flat.new_zeros(common)
 
         def at_outputs(number: int) -> Tensor:
-            """The kernel's matrices (S, outputs, batch) at the outputs, as (S, batch, outputs)."""
-            place = number * outputs * self._across
+            """Return a matrix (S, outputs, batch) of the kernel's as (S, batch, outputs)."""
+            first = number * outputs * self._across
             shape, strides = (lanes, self._across, outputs), (own, 1, self._across)
-            return self._space.as_strided(shape, strides, place)
+            return self._space.as_strided(shape, strides, first)
 
         self._outputs, self._slopes = at_outputs(0), [at_outputs(2), at_outputs(3)]
         self._each = self._gramian = stack.flat.new_zeros(0)
         self._order = torch.zeros(lanes, dtype=torch.int64)
         self._rates = self._factors.clone()
-        self._closed = has_closed_losses(setup.method)
         self._scales = None
-        if self._closed:
-            scales = loss_scales(self._rules, setup.method, self._tradeoff)
-            self._scales = None if scales is None else self._fitting(scales)
+        if self._default:
+            scales = self._rules.loss_scales(self._tradeoff)
+            self._scales = None if scales is None else self._contiguous(scales)
         else:
-            self._losses = GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
-        self._optimizer = optimizer_of(setup)
+            self._losses = OwnLosses(prepared.tasks, self._rules, prepared.train, self._tradeoff)
+        self._optimizer = optimizer_for(prepared)
         if self._draws.shape[0] != lanes:
             self._draws = torch.empty(lanes, self._net.draws, dtype=torch.int16)
-        self._weighting = Weighting()
-        self._run = Run(
+        self._weighting = structures.Weighting()
+        self._run = structures.Run(
             net=ctypes.pointer(self._net),
             optimizer=ctypes.pointer(self._optimizer),
             trials=lanes,
@@ -129,7 +118,7 @@ class CompiledEngine(Engine):
             order=self._order.data_ptr(),
             streams=self._streams.data_ptr(),
             draws=self._draws.data_ptr(),
-            scales=passed(self._scales),
+            scales=as_ctypes(self._scales),
             rates=self._rates.data_ptr(),
             weighting=ctypes.pointer(self._weighting),
         )
@@ -148,14 +137,14 @@ class CompiledEngine(Engine):
         self._run.table_width = visits.table.shape[-1]
 
     def _call(self, name: str, /, *arguments: object) -> None:
-        """A function of the kernel; tensors are passed by address, None as null."""
-        getattr(self._library, name)(self._here, *map(passed, arguments))
+        """Call a function of the kernel; tensors are passed by address, None as null."""
+        getattr(self._library, name)(self._here, *map(as_ctypes, arguments))
 
-    def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
         self._show(visits)
         self._batch = (start, rows, self._taken)
-        if self._closed:
-            losses = self._tradeoff.new_empty(self.stack.lanes, self._setup.terms)
+        if self._default:
+            losses = self._tradeoff.new_empty(self.stack.lanes, self._prepared.terms)
             self._call("forward", *self._batch, losses)
             return losses, {}
         self._call("forward", *self._batch, None)
@@ -163,15 +152,15 @@ class CompiledEngine(Engine):
         return self._losses(self._outputs[:, :rows].contiguous(), table)
 
     def gramian(self) -> Tensor:
-        lanes, terms = self.stack.lanes, self._setup.terms
+        lanes, terms = self.stack.lanes, self._prepared.terms
         if not self._gramian.numel():
             self._gramian = self.stack.flat.new_empty(lanes, terms, terms)
             shape = (lanes, terms, self._net.outputs, self._across)
-            self._each = self.stack.flat.new_zeros(0 if self._closed else shape)
-        if not self._closed:
+            self._each = self.stack.flat.new_zeros(0 if self._default else shape)
+        if not self._default:
             for term, slope in enumerate(self._losses.each()):
                 _put(self._each[:, term].mT, slope)
-        each = None if self._closed else self._each
+        each = None if self._default else self._each
         self._call("compare", *self._batch, terms, each, self._gramian)
         return self._gramian.clone()
 
@@ -181,21 +170,21 @@ class CompiledEngine(Engine):
 
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         handed = self._handed(weights, 0)
-        combination = self._fitting(weights)
-        self._step("combine", lr, self._setup.terms, handed, combination)
+        combination = self._contiguous(weights)
+        self._step("combine", lr, self._prepared.terms, handed, combination)
 
-    def _fitting(self, weights: Tensor) -> Tensor:
-        """Weights (S, T) as they lie in memory for the kernel."""
-        shape = (self.stack.lanes, self._setup.terms)
+    def _contiguous(self, weights: Tensor) -> Tensor:
+        """Return weights (S, T) as the kernel reads them."""
+        shape = (self.stack.lanes, self._prepared.terms)
         return weights.to(self._tradeoff).expand(shape).contiguous()
 
     def _handed(self, weights: Tensor | None, at: int) -> Tensor | None:
-        """Weights as the kernel wants them; of given losses, their gradient at the outputs."""
+        """Return weights for the kernel; of own losses, write their gradient instead."""
         if weights is None:
             return None
-        if self._closed:
-            return self._fitting(weights)
-        _put(self._slopes[at], self._losses.pulled(weights))
+        if self._default:
+            return self._contiguous(weights)
+        _put(self._slopes[at], self._losses.gradient(weights))
         return None
 
     def _step(self, name: str, lr: float, /, *arguments: object) -> None:
@@ -206,18 +195,16 @@ class CompiledEngine(Engine):
     def _set_rate(self, lr: float) -> None:
         torch.mul(self._factors, lr, out=self._rates)
 
-    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Adopted | None:
-        setup, stack = self._setup, self.stack
-        if not self._closed:
+    def take_rule(self, state: Mapping[str, Tensor], noise: Draws, /) -> dict[str, Tensor] | None:
+        stack, weighting = self.stack, self._prepared.weighting
+        if not self._default:
             return None
         own = {
-            name.removeprefix(LEARNED): place.start
-            for name, place in stack.form.places.items()
-            if name.startswith(LEARNED)
+            name.removeprefix(WEIGHTING_PREFIX): offset.first
+            for name, offset in stack.padding.offsets.items()
+            if name.startswith(WEIGHTING_PREFIX)
         }
-        if not setup.translated:
-            setup.translated.append(self._translated(own))
-        (rule,) = setup.translated
+        rule = self._rule_for(own)
         if rule is None or not rule.fits(state):
             return None
         # One number where there is no state, so that there is an address.
@@ -228,37 +215,28 @@ class CompiledEngine(Engine):
         }
         for name, tensor in found.items():
             tensor.copy_(state[name])
-        self._noise = noise if setup.weighting.noisy else None
+        self._noise = noise if weighting.noisy else None
         self._weighting.rule = rule.address
-        self._weighting.by_gramian = setup.weighting.needs == "gramian"
-        self._weighting.apart = rule.apart
+        self._weighting.by_gramian = weighting.needs == "gramian"
+        self._weighting.weighs_trunk = rule.weighs_trunk
         self._weighting.state_size = self._state.shape[1]
         self._weighting.state = self._state.data_ptr()
         self._weighting.tradeoff = self._tradeoff.data_ptr()
-        return Adopted(found, self._learn_by_rule)
+        return found
 
-    def _translated(self, own: Mapping[str, int]) -> NativeRule | None:
-        weighting = self._setup.weighting
-        try:
-            return native_rule(weighting, self._setup.terms, own, self._setup.dtype)
-        except UntranslatableError as reason:
-            name = type(weighting).__qualname__
-            self._setup.notes.append(f"{name} is asked by torch at every step: {reason}")
-            return None
-
-    def _learn_by_rule(
-        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int
+    def learn_by_rule(
+        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
     ) -> Tensor:
         self._weighting.planned = planned
-        nothing = self._tradeoff.new_zeros(self.stack.lanes, self._setup.terms)
+        nothing = self._tradeoff.new_zeros(self.stack.lanes, self._prepared.terms)
         return self._train(visits, sizes, nothing, lr)
 
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:
-        if not self._closed:
+        if not self._default:
             return super().learn_all(visits, sizes, weights, lr)
-        return self._train(visits, sizes, self._fitting(weights), lr)
+        return self._train(visits, sizes, self._contiguous(weights), lr)
 
     def _train(self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float) -> Tensor:
         self._show(visits)
@@ -290,7 +268,7 @@ class CompiledEngine(Engine):
 
 
 def _put(into: Tensor, slope: Tensor) -> None:
-    """Write a gradient (S, rows, outputs) into a larger matrix; what is behind it becomes 0."""
+    """Write a gradient (S, rows, outputs) into a larger matrix, and zeros behind it."""
     rows = slope.shape[1]
     into[:, :rows].copy_(slope)
     into[:, rows:].zero_()

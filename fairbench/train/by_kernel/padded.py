@@ -3,10 +3,9 @@
 A weight lies as (in, out) with rows padded to whole vectors; the heads' weights lie one below the
 other as (outputs, hidden). Padding is zero and stays so.
 
-Behind a trial's parameters lie, each in the same form, its gradient, two moments and what else the
-kernel keeps of that size. A processor that writes one of them and then reads another waits where
-both addresses end in the same 12 bits, as it compares no more than those at first; so they lie
-apart from one another by that measure.
+Behind a trial's parameters lie, each in the same layout, its gradient, two moments and what else
+the kernel keeps of that size. They begin at distinct offsets modulo 4096, against 4K aliasing: a
+load stalls behind a store that is under way to an address with the same low 12 bits.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from math import prod
 import torch
 from torch import Tensor
 
-from fairbench.train.layers import Layer
+from fairbench.train.reading import Layer
 from fairbench.train.stack import Stack
 
-__all__ = ["Form", "PaddedStack", "Place", "form_of"]
+__all__ = ["Offset", "PaddedLayout", "PaddedStack", "padded_layout", "unaliased_stride"]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a parameter (of one trial) lies: its first number, and the distances in between."""
+class Offset:
+    """Where a parameter (of one trial) lies: its first number, and its strides."""
 
-    start: int
+    first: int
     strides: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class PaddedLayout:
     """How one trial's parameters lie.
 
     Attributes
     ----------
-    places
+    offsets
         By name.
     head_weight, head_bias
         Where those of all heads begin.
@@ -48,15 +47,15 @@ class Form:
         Numbers of one trial.
     """
 
-    places: Mapping[str, Place]
+    offsets: Mapping[str, Offset]
     head_weight: int
     head_bias: int
     trunk: int
     size: int
 
 
-class _Room:
-    """Gives out room in whole vectors of `unit` numbers."""
+class _Allocator:
+    """Gives out memory in whole vectors of `unit` numbers."""
 
     def __init__(self, unit: int) -> None:
         self.unit, self.size = unit, 0
@@ -70,70 +69,70 @@ class _Room:
         return start
 
 
-def form_of(
-    chain: Sequence[Layer], heads: Sequence[str], shapes: Mapping[str, Sequence[int]], unit: int, /
-) -> Form:
-    """The form for parameters of these shapes (of one trial, by name).
+def padded_layout(
+    layers: Sequence[Layer], heads: Sequence[str], shapes: Mapping[str, Sequence[int]], unit: int, /
+) -> PaddedLayout:
+    """Return the layout for parameters of these shapes (of one trial, by name).
 
     `heads` names the heads in order, and `unit` is the length of a vector.
     """
-    room = _Room(unit)
-    places: dict[str, Place] = {}
+    memory = _Allocator(unit)
+    offsets: dict[str, Offset] = {}
     weights, biases = ([f"heads.{name}.{part}" for name in heads] for part in ("weight", "bias"))
     widths = [shapes[name][0] for name in weights]
     hidden = shapes[weights[0]][1]
-    step = room.padded(hidden)
-    head_weight, head_bias = room.take(sum(widths), hidden), room.take(1, sum(widths))
+    step = memory.padded(hidden)
+    head_weight, head_bias = memory.take(sum(widths), hidden), memory.take(1, sum(widths))
     for at, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         before = sum(widths[:at])
-        places[weight] = Place(head_weight + before * step, (step, 1))
-        places[bias] = Place(head_bias + before, (1,))
-    trunk_names = [f"{layer.name}.{part}" for layer in chain for part in ("weight", "bias")]
+        offsets[weight] = Offset(head_weight + before * step, (step, 1))
+        offsets[bias] = Offset(head_bias + before, (1,))
+    trunk_names = [f"{layer.name}.{part}" for layer in layers for part in ("weight", "bias")]
     for name, shape in shapes.items():
         if name not in {*weights, *biases, *trunk_names}:  # the weighting's own, and unused ones
             strides = tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
-            places[name] = Place(room.take(1, prod(shape)), strides)
-    trunk = room.size
+            offsets[name] = Offset(memory.take(1, prod(shape)), strides)
+    trunk = memory.size
     for name in trunk_names:
         shape = shapes.get(name, ())
         if len(shape) == 2:
             out, width = shape
-            places[name] = Place(room.take(width, out), (1, room.padded(out)))
+            offsets[name] = Offset(memory.take(width, out), (1, memory.padded(out)))
         elif shape:
-            places[name] = Place(room.take(1, shape[0]), (1,))
-    return Form(places, head_weight, head_bias, trunk, room.size)
+            offsets[name] = Offset(memory.take(1, shape[0]), (1,))
+    return PaddedLayout(offsets, head_weight, head_bias, trunk, memory.size)
 
 
-LINE = 64
+CACHE_LINE = 64
 """Bytes that a processor fetches at once."""
 
-ALIKE = 4096
-"""Bytes after which addresses look alike."""
+ALIASED = 4096
+"""Bytes after which a processor first takes one address for another."""
 
-NEAR = 512
-"""Bytes that are under way at once: about how far reading runs ahead of writing."""
+IN_FLIGHT = 512
+"""Bytes that are under way at once: about how far loads run ahead of stores."""
 
 
-def apart(size: int, kinds: int, item: int, /) -> int:
-    """How many numbers of `item` bytes lie from one of a trial's `kinds` to the next.
+def unaliased_stride(size: int, kinds: int, item: int, /) -> int:
+    """Return how many numbers of `item` bytes lie from one of a trial's `kinds` to the next.
 
-    At least `size`, and no two of them begin within `NEAR` bytes of one another modulo `ALIKE`,
-    or nearer than that where they are many.
+    At least `size`, and no two of them begin within `IN_FLIGHT` bytes of one another modulo
+    `ALIASED`, or nearer than that where they are many.
     """
-    near = min(NEAR, ALIKE // kinds // LINE * LINE)
+    near = min(IN_FLIGHT, ALIASED // kinds // CACHE_LINE * CACHE_LINE)
 
     def clash(stride: int) -> bool:
-        return any(min(k * stride % ALIKE, -k * stride % ALIKE) < near for k in range(1, kinds))
+        return any(min(k * stride % ALIASED, -k * stride % ALIASED) < near for k in range(1, kinds))
 
-    stride = -(-size * item // LINE) * LINE
+    stride = -(-size * item // CACHE_LINE) * CACHE_LINE
     while clash(stride):
-        stride += LINE
+        stride += CACHE_LINE
     return stride // item
 
 
 @dataclass
 class PaddedStack(Stack):
-    """A stack of that form.
+    """A stack in that layout.
 
     Attributes
     ----------
@@ -142,7 +141,7 @@ class PaddedStack(Stack):
         (S, size) of the first two, and every parameter is a block.
     """
 
-    form: Form
+    padding: PaddedLayout
     numbers: Tensor
 
     @classmethod
@@ -150,17 +149,17 @@ class PaddedStack(Stack):
         cls,
         parameters: Mapping[str, Tensor],
         buffers: Mapping[str, Tensor],
-        form: Form,
+        padding: PaddedLayout,
         /,
         kinds: int = 2,
     ) -> PaddedStack:
-        """Lay `parameters` (S, …) out, and zeros for the other kinds; `buffers` are copied."""
+        """Lay `parameters` (S, …) out, with zeros for the other kinds, and copy `buffers`."""
         example = next(iter(parameters.values()))
-        stride = apart(form.size, kinds, example.element_size())
+        stride = unaliased_stride(padding.size, kinds, example.element_size())
         numbers = example.new_zeros(example.shape[0], kinds, stride)
         shapes = {name: tensor.shape[1:] for name, tensor in parameters.items()}
         kept = {name: tensor.contiguous().clone() for name, tensor in buffers.items()}
-        stack = cls._over(numbers, shapes, kept, form)
+        stack = cls._over(numbers, shapes, kept, padding)
         for name, value in stack.parameters.items():
             value.copy_(parameters[name].detach())
         return stack
@@ -171,22 +170,22 @@ class PaddedStack(Stack):
         numbers: Tensor,
         shapes: Mapping[str, Sequence[int]],
         buffers: dict[str, Tensor],
-        form: Form,
+        padding: PaddedLayout,
     ) -> PaddedStack:
         lanes, kinds, stride = numbers.shape
         values, slots = (
             {
                 name: numbers.as_strided(
                     (lanes, *shapes[name]),
-                    (kinds * stride, *place.strides),
-                    kind * stride + place.start,
+                    (kinds * stride, *offset.strides),
+                    kind * stride + offset.first,
                 )
-                for name, place in form.places.items()
+                for name, offset in padding.offsets.items()
             }
             for kind in (0, 1)
         )
-        flat, grad = numbers[:, 0, : form.size], numbers[:, 1, : form.size]
-        return cls(flat, grad, values, slots, values, slots, buffers, (), form, numbers)
+        flat, grad = numbers[:, 0, : padding.size], numbers[:, 1, : padding.size]
+        return cls(flat, grad, values, slots, values, slots, buffers, (), padding, numbers)
 
     def finite(self) -> Tensor:
         return torch.isfinite(self.flat.sum(1))
@@ -194,4 +193,4 @@ class PaddedStack(Stack):
     def kept(self, index: Tensor, /) -> PaddedStack:
         shapes = {name: tensor.shape[1:] for name, tensor in self.parameters.items()}
         buffers = {name: tensor[index] for name, tensor in self.buffers.items()}
-        return self._over(self.numbers[index], shapes, buffers, self.form)
+        return self._over(self.numbers[index], shapes, buffers, self.padding)

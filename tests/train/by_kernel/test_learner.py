@@ -9,8 +9,8 @@ from torch import nn
 
 from fairbench.errors import PluginError
 from fairbench.train import NetworkMethod, target_tasks
-from fairbench.train.compiled import CompiledEngine
-from fairbench.train.engine import TorchEngine
+from fairbench.train.by_kernel.learner import KernelLearner
+from fairbench.train.by_torch.learner import TorchLearner
 from fairbench.weighting import Weighting
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.group_dro import GroupDRO
@@ -74,7 +74,7 @@ TRUNKS = {
 def test_trunks(layers):
     work = make_work((None,), make_dataset(targets=3), seeds=(0, 1), kernel="compiled", epochs=20)
     method = trunk(*layers)
-    assert isinstance(begun(method, work).steps._engine, CompiledEngine)
+    assert isinstance(begun(method, work).steps._learner, KernelLearner)
     assert_agrees(method, work)
 
 
@@ -97,12 +97,12 @@ def test_dropout_of_everything():
 )
 def test_other_networks_train_with_torch(layers):
     work = make_work((None,), kernel="compiled")
-    assert isinstance(begun(trunk(*layers), work).steps._engine, TorchEngine)
+    assert isinstance(begun(trunk(*layers), work).steps._learner, TorchLearner)
 
 
 def test_torch_when_it_is_asked_for():
     work = make_work(VALUES, kernel="torch")
-    assert isinstance(begun(StaticAlpha(architecture=SMALL), work).steps._engine, TorchEngine)
+    assert isinstance(begun(StaticAlpha(architecture=SMALL), work).steps._learner, TorchLearner)
 
 
 def test_a_batch_larger_than_the_table():
@@ -132,7 +132,7 @@ def test_cuts_between_calls_do_not_show(method, monkeypatch):
     method = method(architecture={"hidden": (9, 6), "dropout": 0.2})
     work = make_work(VALUES if method.tradeoff else (None,), dtype="float32", kernel="compiled")
     whole = method.train(work).predictions
-    monkeypatch.setattr("fairbench.train.compiled.AT_ONCE", 100_000)
+    monkeypatch.setattr("fairbench.train.by_kernel.learner.AT_ONCE", 100_000)
     for one, other in zip(whole, method.train(work).predictions, strict=True):
         np.testing.assert_array_equal(one.test, other.test)
 
@@ -143,10 +143,10 @@ def test_a_rule_in_the_kernel_is_the_rule_of_torch(method, monkeypatch):
     method = method(architecture=SMALL)
     values = (None,) if method.tradeoff is None else VALUES
     work = make_work(values, kernel="compiled")
-    assert begun(method, work).steps._adopted
+    assert begun(method, work).steps._rule_taken
     inside = method.train(work).predictions
-    monkeypatch.setattr(CompiledEngine, "adopt", lambda *_: None)
-    assert not begun(method, work).steps._adopted
+    monkeypatch.setattr(KernelLearner, "take_rule", lambda *_: None)
+    assert not begun(method, work).steps._rule_taken
     for one, other in zip(inside, method.train(work).predictions, strict=True):
         np.testing.assert_allclose(one.test, other.test, rtol=0, atol=1e-9)
 
@@ -189,7 +189,7 @@ def test_the_weightings_name_is_its_own():
 def test_an_eps_that_counts_as_nothing_is_for_torch():
     method = trunk(lambda: L(7, 5), lambda: nn.BatchNorm1d(5, eps=1e-40))
     work = make_work((None,), kernel="compiled", dtype="float32")
-    assert isinstance(begun(method, work).steps._engine, TorchEngine)
+    assert isinstance(begun(method, work).steps._learner, TorchLearner)
     (prediction,) = method.train(work).predictions
     assert prediction.status == "ok"
 

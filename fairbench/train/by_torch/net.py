@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fairbench.train.chain import Chain, Layer, TaskGradients, blocks_of
+from fairbench.train.by_torch.sequential import Sequential, TaskGradients, blocks_of
+from fairbench.train.reading import Layer
 from fairbench.train.stack import Block, Stack
 
 if TYPE_CHECKING:
-    from fairbench.train.program import Forward, Tensors
+    from fairbench.train.by_torch.forward import Forward, Tensors
 
 __all__ = ["ByAutograd", "ByHand", "Net", "gramian"]
 
@@ -26,9 +27,13 @@ __all__ = ["ByAutograd", "ByHand", "Net", "gramian"]
 class Net(ABC):
     """A forward pass that remembers what its backward pass needs."""
 
+    def blocks(self, shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
+        """Return how parameters should lie in memory, given their shapes for one trial by name."""
+        return []
+
     @abstractmethod
     def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
-        """Outputs (S, batch, widths) of all heads in training mode."""
+        """Return outputs (S, batch, widths) of all heads in training mode."""
 
     @abstractmethod
     def backward(self, at_outputs: Tensor, at_trunk: Tensor | None = None, /) -> None:
@@ -38,40 +43,42 @@ class Net(ABC):
         """
 
     @abstractmethod
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
-        """Each task's gradient in the trunk's parameters, valid until the next call.
+    def trunk_gradients(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
+        """Return each task's gradient in the trunk's parameters, valid until the next call.
 
         `at_outputs` are the tasks' gradients (S, batch, widths) at the outputs.
         """
 
     @abstractmethod
-    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
-        """Write all gradients: the heads' for `at_outputs`, the trunk's from its rows.
+    def backward_combined(
+        self, at_outputs: Tensor, gradients: TaskGradients, weights: Tensor, /
+    ) -> None:
+        """Write all gradients: the heads' for `at_outputs`, the trunk's from `gradients`.
 
-        The trunk gets the sum of the tasks' `rows` with `weights` (S, T).
+        The trunk gets the sum of the tasks' `gradients` with `weights` (S, T).
         """
 
 
-def gramian(rows: TaskGradients, /) -> Tensor:
-    """Inner products (S, T, T) of the tasks' gradients, summed over parameters."""
+def gramian(gradients: TaskGradients, /) -> Tensor:
+    """Return inner products (S, T, T) of the tasks' gradients, summed over parameters."""
     total: Tensor | None = None
-    for each in rows:
+    for each in gradients:
         flat = each.reshape(*each.shape[:2], -1).transpose(0, 1)
         total = torch.bmm(flat, flat.mT) if total is None else torch.baddbmm(total, flat, flat.mT)
     assert total is not None
     return total
 
 
-def _combine(rows: TaskGradients, weights: Tensor, slots: Sequence[Tensor]) -> None:
-    """Write the sum of the tasks' rows with `weights` (S, T) into `slots`."""
+def _combine(gradients: TaskGradients, weights: Tensor, slots: Sequence[Tensor]) -> None:
+    """Write the sum of the tasks' gradients with `weights` (S, T) into `slots`."""
     columns = weights.unsqueeze(1)
-    for each, slot in zip(rows, slots, strict=True):
+    for each, slot in zip(gradients, slots, strict=True):
         flat = each.reshape(*each.shape[:2], -1).transpose(0, 1)
         torch.bmm(columns, flat, out=slot.view(slot.shape[0], 1, -1))
 
 
 class ByHand(Net):
-    """A trunk that is a chain of known layers, and linear heads."""
+    """A trunk that is a sequence of known layers and linear heads, differentiated by hand."""
 
     def __init__(self, trunk: Sequence[Layer], heads: Sequence[str], /) -> None:
         self._trunk, self._heads = trunk, heads
@@ -79,7 +86,6 @@ class ByHand(Net):
         self._stack: Stack | None = None
 
     def blocks(self, shapes: Mapping[str, Sequence[int]], /) -> list[Block]:
-        """How parameters should lie in memory, given their shapes for one trial by name."""
         joint = [
             Block(f"heads.{part}", tuple(f"heads.{name}.{part}" for name in self._heads))
             for part in ("weight", "bias")
@@ -100,21 +106,23 @@ class ByHand(Net):
         slope = at_outputs if at_trunk is None else at_trunk
         self._now.trunk.backward(self._now.at_hidden(slope))
 
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
-        return self._now.trunk.rows(
+    def trunk_gradients(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
+        return self._now.trunk.task_gradients(
             [self._now.at_hidden(slope, task) for task, slope in enumerate(at_outputs)]
         )
 
-    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
+    def backward_combined(
+        self, at_outputs: Tensor, gradients: TaskGradients, weights: Tensor, /
+    ) -> None:
         self._now.write_heads(at_outputs)
-        _combine(rows, weights, self._now.trunk.slots)
+        _combine(gradients, weights, self._now.trunk.slots)
 
 
 class _Pass:
     """Trunk and heads over one stack, for batches of one size."""
 
     def __init__(self, trunk: Sequence[Layer], stack: Stack, rows: int) -> None:
-        self.trunk = Chain(trunk, stack, rows)
+        self.trunk = Sequential(trunk, stack, rows)
         self._weight, self._bias = stack.blocks["heads.weight"], stack.blocks["heads.bias"]
         self._weight_slot = stack.block_slots["heads.weight"]
         self._bias_slot = stack.block_slots["heads.bias"]
@@ -123,25 +131,25 @@ class _Pass:
         self._hidden = torch.empty(0)
 
     def forward(self, x: Tensor, masks: Tensors) -> Tensor:
-        """Outputs (S, batch, widths), valid until the next call."""
+        """Return outputs (S, batch, widths), valid until the next call."""
         self._hidden = self.trunk.forward(x, masks)
         bias = self._bias.unsqueeze(1)
         return torch.baddbmm(bias, self._hidden, self._weight.mT, out=self._out)
 
     def write_heads(self, at_outputs: Tensor) -> None:
-        """The gradients of the heads' parameters into their slots."""
+        """Write the gradients of the heads' parameters into their slots."""
         torch.bmm(at_outputs.mT, self._hidden, out=self._weight_slot)
         torch.sum(at_outputs, 1, out=self._bias_slot)
 
     def at_hidden(self, at_outputs: Tensor, task: int = 0) -> Tensor:
-        """The gradient (S, batch, h) at the representation, from that at the outputs."""
+        """Return the gradient (S, batch, h) at the representation, from that at the outputs."""
         while len(self._slopes) <= task:
             self._slopes.append(torch.empty_like(self._hidden))
         return torch.bmm(at_outputs, self._weight, out=self._slopes[task])
 
 
 class ByAutograd(Net):
-    """Any trunk and heads."""
+    """Any trunk and heads, differentiated by autograd."""
 
     def __init__(self, trunk: Forward, heads: Mapping[str, Forward], /) -> None:
         self._trunk, self._heads = trunk, heads
@@ -164,16 +172,18 @@ class ByAutograd(Net):
         for slot, gradient in zip(self._trunk_slots(), self._pulled(at_hidden), strict=True):
             _put(slot, gradient)
 
-    def trunk_rows(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
+    def trunk_gradients(self, at_outputs: Sequence[Tensor], /) -> TaskGradients:
         tasks = [self._pulled(self._at_hidden(slope)) for slope in at_outputs]
         return [
             torch.stack([torch.zeros_like(slot) if found is None else found for found in each])
             for slot, each in zip(self._trunk_slots(), zip(*tasks, strict=True), strict=True)
         ]
 
-    def backward_rows(self, at_outputs: Tensor, rows: TaskGradients, weights: Tensor, /) -> None:
+    def backward_combined(
+        self, at_outputs: Tensor, gradients: TaskGradients, weights: Tensor, /
+    ) -> None:
         self._write_heads(at_outputs)
-        _combine(rows, weights, self._trunk_slots())
+        _combine(gradients, weights, self._trunk_slots())
 
     def _names(self, prefix: str) -> list[str]:
         return [name for name in self._stack.parameters if name.startswith(prefix)]
@@ -190,7 +200,7 @@ class ByAutograd(Net):
         return torch.zeros_like(self._entry) if found is None else found
 
     def _write_heads(self, at_outputs: Tensor) -> Tensor:
-        """The heads' gradients into their slots; returns that at the representation."""
+        """Write the heads' gradients into their slots, and return that at the representation."""
         names = self._names("heads.")
         sources = [self._entry, *(self._stack.parameters[name] for name in names)]
         at_hidden, *found = _gradients(self._outputs, sources, at_outputs)
