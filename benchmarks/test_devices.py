@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.sweeps import Sweep
-from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.joint import joint
 
 DEVICE = "cuda"
 COUNTS = [64, 1000, 10_000]
@@ -26,7 +26,7 @@ def seconds(method, count, **where):
     return min([sweep.seconds(time.perf_counter) for _ in range(4)][1:])
 
 
-@pytest.mark.parametrize("kind", [StaticAlpha, Pcgrad])
+@pytest.mark.parametrize("kind", [StaticAlpha, joint("pcgrad")])
 @pytest.mark.parametrize("count", COUNTS)
 def test_recorded_steps_against_others(benchmark, kind, count):
     """A CUDA graph of the step against its operations one by one, and against one core's kernel."""
@@ -48,6 +48,6 @@ def test_recorded_steps_against_others(benchmark, kind, count):
 def test_gradient_weighting_against_equal(benchmark, count):
     base = seconds(StaticAlpha(), count, device=DEVICE, kernel="graph")
     cost = benchmark.pedantic(
-        seconds, (Pcgrad(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
+        seconds, (joint("pcgrad")(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
     )
     benchmark.extra_info |= {"times_equal": cost / base}

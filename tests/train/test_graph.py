@@ -5,6 +5,7 @@ A CUDA graph is stood in for by a tape of operations (`tape.py`), which like it 
 
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -14,14 +15,23 @@ from fairbench.train import graph
 from fairbench.train.batch import visits_of
 from fairbench.weighting import Weighting
 from fairbench_baselines.group_dro import GroupDRO
-from fairbench_baselines.weighted import Dwa, Equal, Gradnorm, Pcgrad, Uncertainty
-from fairbench_baselines.weighted import _Weighted as Weighted
+from fairbench_baselines.weighted import Joint
 from fairbench_paper.static_alpha import StaticAlpha
+from fairbench_weightings.pcgrad import PCGrad
 from tests.train import tape
 from tests.train.agreement import SMALL, VALUES
 from tests.train.conftest import begun, make_work
+from tests.train.joint import joint
 
-METHODS = [StaticAlpha, Equal, Uncertainty, Dwa, Pcgrad, Gradnorm, GroupDRO]
+METHODS = [
+    StaticAlpha,
+    joint("equal"),
+    joint("uncertainty"),
+    joint("dwa"),
+    joint("pcgrad"),
+    joint("gradnorm"),
+    GroupDRO,
+]
 
 
 @pytest.fixture
@@ -111,7 +121,7 @@ def test_noise_of_an_epoch(counted):
 
 
 def method_of(rule):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return rule()
 
@@ -130,7 +140,7 @@ class Ramp(Weighting):
 def test_weights_of_an_epoch_reach_recorded_steps(counted):
     settings = {"epochs": 5, "optimizer": "sgd"}
     ramped = [trained(method_of(Ramp), k, **settings) for k in ("torch", "graph")]
-    level = trained(Equal(architecture=SMALL), "graph", **settings)
+    level = trained(joint("equal")(architecture=SMALL), "graph", **settings)
     one, two, other = (each.predictions[0].test for each in (*ramped, level))
     assert (one == two).all()
     assert abs(one - other).max() > 0.01
@@ -178,12 +188,11 @@ class OwnTrunk:
         return module
 
 
-class OwnModel(OwnTrunk, Equal):
+class OwnModel(OwnTrunk, Joint):
     pass
 
 
-class OwnModelByGradients(OwnTrunk, Pcgrad):
-    pass
+OwnModelByGradients = partial(OwnModel, rule=PCGrad())
 
 
 @pytest.mark.parametrize("kind", [OwnModel, OwnModelByGradients])
