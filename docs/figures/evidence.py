@@ -21,6 +21,7 @@ from fairbench.analyze import (
     INDICATORS,
     Box,
     HeldOut,
+    View,
     beyond_noise,
     boxes,
     chance,
@@ -341,7 +342,7 @@ def random_groups(count: int) -> list[Row]:
                 out=Path(folder) / "run", jobs=1,
             )  # fmt: skip
             for name, counts in found.items():
-                own = run.verdicts("rmse", name, tolerance=10.0).iloc[0]
+                own = run.verdicts(View("rmse", name, tolerance=10.0)).iloc[0]
                 counts["largest minus smallest"] += own["p"] <= LEVEL and own["difference"] < 0
                 counts["verdict"] += own["verdict"].startswith("fairer")
                 counts["told apart"] += own["verdict"].startswith(("fairer", "less"))

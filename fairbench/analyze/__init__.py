@@ -20,6 +20,7 @@ from fairbench.analyze.axes import (
     as_loss,
     nondominated,
 )
+from fairbench.analyze.box import Box, boxes
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
     Across,
@@ -101,11 +102,7 @@ from fairbench.analyze.rules import (
 from fairbench.analyze.run import (
     Run,
 )
-from fairbench.analyze.selection import (
-    Box,
-    boxes,
-    optimism,
-)
+from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
@@ -122,6 +119,7 @@ from fairbench.analyze.verdicts import (
     judge,
     verdicts,
 )
+from fairbench.analyze.view import View
 
 __all__ = [
     "ACCURACY",
@@ -150,6 +148,7 @@ __all__ = [
     "Rule",
     "Run",
     "Spread",
+    "View",
     "across_datasets",
     "arbitrariness_table",
     "as_loss",

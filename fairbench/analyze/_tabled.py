@@ -1,16 +1,17 @@
-"""The tables of a run, each computed once."""
+"""The tables of a run, each computed once: the first of three files that make up a `Run`."""
 
 from __future__ import annotations
 
 import io
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fairbench.analyze._once import once, once_per_axes
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.summary import summary_table
 from fairbench.analyze.tables import (
@@ -20,52 +21,21 @@ from fairbench.analyze.tables import (
     metrics_table,
     trials_table,
 )
+from fairbench.analyze.view import DECLARED, View
 from fairbench.errors import FairbenchError, StudyError, near
 from fairbench.plugins import is_individual
 from fairbench.store import RunFolder, write_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from fairbench.plugins import Component, MetricDescription
 
-__all__ = ["Tables", "once"]
-
-
-T = TypeVar("T", bound="Tables")
-P = ParamSpec("P")
-
-
-def once(
-    method: Callable[Concatenate[T, P], pd.DataFrame],
-) -> Callable[Concatenate[T, P], pd.DataFrame]:
-    """Compute a table at the first call with the same arguments; every call gets a copy."""
-
-    @wraps(method)
-    def kept(self: T, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        key = (method.__qualname__, args, tuple(sorted(kwargs.items())))
-        if key not in self._kept:
-            self._kept[key] = method(self, *args, **kwargs)
-        return self._kept[key].copy()
-
-    return kept
+__all__ = ["Tables"]
 
 
 class Tables:
-    """What a run folder says, as pandas frames computed from its stored predictions.
-
-    Each table is computed once; a method returns a copy that is yours to change.
-
-    Parameters
-    ----------
-    path
-        A run folder.
-
-    Raises
-    ------
-    RunFolderError
-        Where there is no readable manifest.
-    """
+    """The tables of what is stored in a run folder: see `fairbench.analyze.Run`."""
 
     def __init__(self, path: str | Path, /) -> None:
         self._folder = RunFolder(Path(path))
@@ -112,20 +82,9 @@ class Tables:
         """Size and errors of every group: one row per trial, part, target, attribute, group."""
         return self._groups.copy()
 
-    def fronts(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
-        """Every trial as a point on test rows; `front` marks those chosen on selection rows.
-
-        Parameters
-        ----------
-        error, disparity
-            Names of two metrics of this run; the study's own axes where left out.
-
-        Raises
-        ------
-        StudyError
-            Where this run has no such metric.
-        """
-        return self._fronts_of(self.axes(error, disparity)).copy()
+    def fronts(self, view: View = DECLARED, /) -> pd.DataFrame:
+        """Every trial as a point on test rows; `front` marks those chosen on selection rows."""
+        return self._fronts_of(self.axes(view)).copy()
 
     @once
     def failures(self) -> pd.DataFrame:
@@ -138,26 +97,26 @@ class Tables:
             rows.append((failure["key"], *place, failure["reason"], failure["traceback"]))
         return pd.DataFrame(rows, columns=columns)
 
-    @once
-    def summary(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def summary(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Per dataset, target, attribute and method: the most accurate and the fairest point.
 
         See `fairbench.analyze.summary_table`.
         """
-        return summary_table(
-            self._fronts_of(self.axes(error, disparity)), self.axes(error, disparity)
-        )
+        axes = self.axes(view)
+        return summary_table(self._fronts_of(axes), axes)
 
-    def axes(self, error: str | None = None, disparity: str | None = None) -> Axes:
-        """The two metrics with their directions; the study's own where left out.
+    def axes(self, view: View = DECLARED, /) -> Axes:
+        """The two metrics with their directions; the study's own where the view names none.
 
         Raises
         ------
         StudyError
             Where this run has no such metric.
         """
-        first = error or cast("str", self.manifest["axes"]["error"])
-        second = disparity or cast("str", self.manifest["axes"]["disparity"])
+        own = self.manifest["axes"]
+        first = view.error or cast("str", own["error"])
+        second = view.disparity or cast("str", own["disparity"])
         return Axes(first, second, self.describe(first).best, self.describe(second).best)
 
     def describe(self, metric: str, /) -> MetricDescription:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from fairbench.analyze.axes import Axes
+    from fairbench.analyze.box import Box
     from fairbench.analyze.intervals import Correction, Scale
-    from fairbench.analyze.selection import Box
     from fairbench.dataset import FloatArray
 
 __all__ = [

@@ -70,7 +70,13 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--no-baseline", is_flag=True, help="Add no baseline.")
 @click.option("--name", help="Name of the study.")
 @click.option("--jobs", type=POSITIVE, help="Chunks trained at once (one per core).")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    help="Where networks are trained: auto takes a GPU where there is one. "
+    "No GPU has been at hand: cuda was never run.",
+)
 @click.option("--executor", help="Where chunks are trained: local, serial, dask, or a plugin's.")
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Scheduler of a running Dask cluster: tcp://host:8786."

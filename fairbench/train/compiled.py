@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairbench import kernel
+from fairbench.train import layout
 from fairbench.train.batch import Visits
 from fairbench.train.dropout import Draws
 from fairbench.train.engine import Adopted, Beginning, Engine, has_closed_losses, loss_scales
@@ -27,6 +27,7 @@ from fairbench.train.padded import PaddedStack
 from fairbench.train.rules import LEARNED, Rules
 from fairbench.train.structures import (
     MOST_TASKS,
+    OF_TASKS,
     Run,
     Weighting,
     form_in,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from fairbench.train.setup import Setup
 
 __all__ = ["CompiledEngine", "runs"]
-
-OF_TASKS = 4
-"""Parameters, gradients and two moments lie before the tasks' gradients in a trial's numbers."""
 
 AT_ONCE = 2_000_000_000
 """Numbers of parameters times rows that go into one call, so that Ctrl-C is heard between calls."""
@@ -79,7 +77,7 @@ class CompiledEngine(Engine):
         self._draws = torch.empty(0)
         self._factors = torch.tensor(begin.factors, dtype=torch.float64)
         self._taken = 0
-        self._library = kernel.library()
+        self._library = layout.library()
         self._shapes = {name: tensor.shape[1:] for name, tensor in begin.parameters.items()}
         form = form_in(setup, self._shapes)
         kinds = OF_TASKS + (setup.terms if setup.weighting.needs == "gramian" else 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from torch import Tensor, nn
 
 __all__ = [
     "Draws",
-    "HeldDraws",
     "MaskShapes",
     "MaskedDropout",
     "mask_draws",
@@ -24,8 +22,6 @@ __all__ = [
 ]
 
 Draw = Callable[[Sequence[int], np.random.Generator], np.ndarray]
-
-D = TypeVar("D", bound="Draws")
 
 AHEAD = 32
 """Steps whose masks are drawn at once."""
@@ -125,15 +121,13 @@ class Draws:
     def _stacked(self, name: str, draw: Draw, shape: torch.Size) -> Tensor:
         """Draws (AHEAD, S, ...), over the ones before: what one step needs lies together."""
         full = (AHEAD, len(self.generators), *shape)
-        # A GPU copies from locked pages while the host goes on; torch gives them out again after.
-        locked = self.device.type == "cuda"
-        if locked or name not in self._space or self._space[name].shape != full:
-            self._space[name] = torch.empty(full, dtype=self.dtype, pin_memory=locked)
+        if name not in self._space or self._space[name].shape != full:
+            self._space[name] = torch.empty(full, dtype=self.dtype)
         drawn = self._space[name]
         into = drawn.numpy()
         for lane, generator in enumerate(self.generators):
             into[:, lane] = draw((AHEAD, *shape), generator)
-        return drawn.to(self.device, non_blocking=locked)
+        return drawn.to(self.device)
 
     def keep(self, index: Sequence[int], /) -> None:
         """Go on with the trials of `index` only."""
@@ -141,38 +135,17 @@ class Draws:
         self._drawn = {name: drawn[:, list(index)] for name, drawn in self._drawn.items()}
 
 
-@dataclass
-class HeldDraws(Draws):
-    """The draws of one step at a time, always in the same memory."""
-
-    _held: dict[str, Tensor] = field(default_factory=dict)
-
-    def advance(self) -> None:
-        """Draw for the next step."""
-        for name, tensor in super().next().items():
-            self._held.setdefault(name, torch.empty_like(tensor)).copy_(tensor)
-
-    def next(self) -> dict[str, Tensor]:
-        """What was drawn last."""
-        return self._held
-
-    def keep(self, index: Sequence[int], /) -> None:
-        super().keep(index)
-        self._held = {}
-
-
 def mask_draws(
-    kind: type[D],
     shapes: MaskShapes,
     seeds: Sequence[int],
     dtype: torch.dtype,
     device: torch.device,
     /,
-) -> D:
+) -> Draws:
     """Draws of dropout masks, whose kept entries are 1/(1-p), for p in steps of 2⁻¹⁶."""
     single = dtype == torch.float32
     named = {name: (_dropping(p, single), shape) for name, (p, shape) in shapes.items()}
-    return kind(named, [generator_of(seed) for seed in seeds], dtype, device)
+    return Draws(named, [generator_of(seed) for seed in seeds], dtype, device)
 
 
 def thinned(p: float, /) -> tuple[int, float]:
@@ -197,20 +170,19 @@ def _dropping(p: float, single: bool) -> Draw:
 
 
 def noise_draws(
-    kind: type[D],
     terms: int,
     seeds: Sequence[int],
     dtype: torch.dtype,
     device: torch.device,
     /,
-) -> D:
+) -> Draws:
     """Draws ``noise`` of standard normal numbers (terms,)."""
 
     def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
         return generator.standard_normal(tuple(shape))
 
     generators = [generator_of(seed) for seed in seeds]
-    return kind({"noise": (draw, torch.Size((terms,)))}, generators, dtype, device)
+    return Draws({"noise": (draw, torch.Size((terms,)))}, generators, dtype, device)
 
 
 def generator_of(seed: int, /) -> np.random.Generator:

@@ -148,8 +148,6 @@ class ByAutograd(Net):
         self._hidden = self._entry = self._outputs = torch.empty(0)
 
     def forward(self, stack: Stack, masks: Tensors, x: Tensor, /) -> Tensor:
-        # No node of the step before may live on: a recorded step would reach out of its recording.
-        self._hidden = self._entry = self._outputs = torch.empty(0)
         tensors = {**stack.parameters, **stack.buffers, **masks}
         self._stack = stack
         self._hidden = self._trunk(tensors, x, True)

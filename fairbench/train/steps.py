@@ -10,9 +10,8 @@ from torch import Tensor
 
 from fairbench.seeds import derive, dropout_seed
 from fairbench.train.batch import Visits
-from fairbench.train.dropout import Draws, HeldDraws, mask_draws, noise_draws
+from fairbench.train.dropout import mask_draws, noise_draws
 from fairbench.train.engine import Beginning
-from fairbench.train.graph import Replay
 from fairbench.train.rules import LEARNED, Fields, Rules, is_constant
 from fairbench.weighting import Weighting
 
@@ -48,10 +47,8 @@ class Steps:
         self._is_constant = is_constant(rule)
         seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
         apart = [derive(seed, "noise") for seed in seeds]
-        kind = HeldDraws if setup.kernel == "graph" else Draws
-        self._masks = mask_draws(kind, setup.masks, seeds, dtype, device)
-        kind = Draws if self._is_constant else kind  # once an epoch, between recorded steps
-        self._noise = noise_draws(kind, setup.terms, apart, dtype, device)
+        self._masks = mask_draws(setup.masks, seeds, dtype, device)
+        self._noise = noise_draws(setup.terms, apart, dtype, device)
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
 
@@ -79,11 +76,6 @@ class Steps:
         self._adopted = None if self._is_constant else self._engine.adopt(state, self._noise)
         self._state = dict(state if self._adopted is None else self._adopted.state)
         self._constants = torch.ones(self.stack.lanes, setup.terms).to(self._tradeoff)
-        self._replay = None
-        if setup.kernel == "graph":
-            used = ((self._masks, setup.masks), (self._noise, setup.weighting.noisy))
-            draws = [d for d, wanted in used if wanted and isinstance(d, HeldDraws)]
-            self._replay = Replay(self._constants, draws, setup.notes)
 
     @property
     def stack(self) -> Stack:
@@ -110,27 +102,15 @@ class Steps:
             done = torch.full_like(self._tradeoff, before / planned)
             fields = self._fields(torch.ones_like(self._constants), {}, done)
             self._constants.copy_(self._rules.weights(fields)[0])
-        if self._replay is not None:
-            return self._replay.epoch(visits, sizes, lr, before, planned, self._step) / sum(sizes)
-        if self._is_constant:
             return self._engine.learn_all(visits, sizes, self._constants, lr) / sum(sizes)
         total, start = torch.zeros_like(self._constants), 0
         for number, rows in enumerate(sizes, before):
             done = torch.full_like(self._tradeoff, number / planned)
-            self._step(visits, start, rows, lr, done, total)
+            losses, signals = self._engine.look(visits, start, rows)
+            self._learn(self._fields(losses, signals, done), lr)
+            total.add_(losses, alpha=rows)
             start += rows
         return total / sum(sizes)
-
-    def _step(
-        self, visits: Visits, start: int, rows: int, lr: float, done: Tensor, total: Tensor
-    ) -> None:
-        """A step with a share (S,) of all steps done; adds losses times rows to `total` (S, T)."""
-        losses, signals = self._engine.look(visits, start, rows)
-        if self._is_constant:
-            self._engine.learn(self._constants, lr)
-        else:
-            self._learn(self._fields(losses, signals, done), lr)
-        total.add_(losses, alpha=rows)
 
     def epoch_end(self, losses: Tensor, /) -> None:
         """Tell the weighting the mean losses (S, T) of an epoch."""
@@ -139,7 +119,7 @@ class Steps:
 
     def _go_on(self, state: dict[str, Tensor]) -> None:
         """Continue with another state; where it is read from its place, it is written there."""
-        if self._adopted is None and self._replay is None:
+        if self._adopted is None:
             self._state = state
             return
         after = {name: tensor.clone() for name, tensor in state.items()}  # may be one another's
@@ -149,9 +129,7 @@ class Steps:
             return
         self._state, self._adopted = after, None
         name, notes = type(self._setup.weighting).__qualname__, self._setup.notes
-        if self._replay is not None:
-            self._replay.refuse(f"the state of {name} changes its form")
-        elif (note := f"{name} is asked by torch once its state has another form") not in notes:
+        if (note := f"{name} is asked by torch once its state has another form") not in notes:
             notes.append(note)
 
     def _fields(self, losses: Tensor, signals: dict[str, Tensor], done: Tensor) -> Fields:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_TASKS",
+    "OF_TASKS",
     "Network",
     "Optimizer",
     "Run",
@@ -38,6 +39,8 @@ KINDS: Sequence[Kind] = ("linear", "norm", "relu", "tanh", "sigmoid", "mask")
 TASKS = ("regression", "binary", "categorical")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 MOST_TASKS = 64
+OF_TASKS = 4
+"""Parameters, gradients and two moments lie before the tasks' gradients in a trial's numbers."""
 
 
 class Layer(ctypes.Structure):

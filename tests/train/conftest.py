@@ -8,7 +8,7 @@ from fairbench.method import Trial, Work
 from fairbench.train.fit import Weights, _Run
 from fairbench.train.setup import prepare
 from fairbench.training import Training
-from tests.train import kernels, tape
+from tests.train import kernels
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +19,10 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["compiled", "torch", "graph"])
+@pytest.fixture(params=["compiled", "torch"])
 def each_kernel(request, monkeypatch):
     """Runs a test with every kernel; what the compiled one cannot train takes torch."""
     monkeypatch.setattr(kernels, "chosen", request.param)
-    if request.param == "graph":
-        monkeypatch.setattr("fairbench.kernel.chosen", lambda wanted, _device: wanted)
-        monkeypatch.setattr("fairbench.train.graph.record", tape.record)
     return request.param
 
 
