@@ -9,28 +9,10 @@ from fairbench.plugins import MethodDescription, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WEIGHTED = {
-    "equal": "the plain sum of the losses",
-    "uncertainty": "losses weighted by learned variances",
-    "dwa": "losses weighted by how slowly they fall",
-    "gradnorm": "weights that level the tasks' gradient norms",
-    "pcgrad": "conflicting gradients projected off one another",
-    "mgda": "the shortest convex combination of gradients",
-    "cagrad": "the best worst-case task near the mean gradient",
-}
-_CITATIONS = {
-    "uncertainty": "Kendall, Gal, Cipolla (CVPR 2018)",
-    "dwa": "Liu, Johns, Davison (CVPR 2019)",
-    "gradnorm": "Chen, Badrinarayanan, Lee, Rabinovich (ICML 2018)",
-    "pcgrad": "Yu, Kumar, Gupta, Levine, Hausman, Finn (NeurIPS 2020)",
-    "mgda": "Désidéri (2012); Sener, Koltun (NeurIPS 2018)",
-    "cagrad": "Liu, Liu, Jin, Stone, Liu (NeurIPS 2021)",
-}
-
 
 @hookimpl
 def fairbench_methods() -> Iterator[MethodDescription]:
-    """Anchors, single-task, weighted multi-task networks, and group-aware training."""
+    """Offer anchors, single-task, weighted multi-task networks and group-aware training."""
     yield MethodDescription(
         name="mean",
         summary="Predicts the mean of the training targets",
@@ -52,14 +34,11 @@ def fairbench_methods() -> Iterator[MethodDescription]:
         summary="The same network with the target's head only: no fairness intervention",
         target="fairbench_baselines.single_task:SingleTask",
     )
-    for name, how in _WEIGHTED.items():
-        title = "".join(part.capitalize() for part in name.split("-"))
-        yield MethodDescription(
-            name=name,
-            summary=f"Target and protected attribute: {how}",
-            target=f"fairbench_baselines.weighted:{title}",
-            citation=_CITATIONS.get(name, ""),
-        )
+    yield MethodDescription(
+        name="weighted",
+        summary="Target and protected attribute, their losses combined by a weighting",
+        target="fairbench_baselines.weighted:Weighted",
+    )
     yield MethodDescription(
         name="dynamic-reweighting",
         summary="Groups as tasks; a group's weight grows with its error",
