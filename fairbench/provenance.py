@@ -154,6 +154,7 @@ def _method(arm: Arm) -> dict[str, Any]:
         "summary": description.summary,
         "citation": description.citation,
         "warning": description.warning,
+        "facts": asdict(arm.instance.facts),
         "options": dict(arm.options),
         "tradeoff": None
         if tradeoff is None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairbench.method import Facts
 from fairbench.plugins import MethodDescription, hookimpl
+from fairbench_baselines import linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LABELS = Facts("no", "labels")
 _WEIGHTED = {
     "equal": "the plain sum of the losses",
     "uncertainty": "losses weighted by learned variances",
@@ -31,6 +34,7 @@ _CITATIONS = {
 @hookimpl
 def fairbench_methods() -> Iterator[MethodDescription]:
     """Anchors, single-task, weighted multi-task networks, and group-aware training."""
+    yield from linear.DESCRIPTIONS
     yield MethodDescription(
         name="mean",
         summary="Predicts the mean of the training targets",
@@ -48,6 +52,12 @@ def fairbench_methods() -> Iterator[MethodDescription]:
         citation="Friedman (2001): Greedy function approximation",
     )
     yield MethodDescription(
+        name="random-forest",
+        summary="The mean of deep regression trees on resampled rows",
+        target="fairbench_baselines.anchors:RandomForest",
+        citation="Breiman (2001): Random forests",
+    )
+    yield MethodDescription(
         name="single-task",
         summary="The same network with the target's head only: no fairness intervention",
         target="fairbench_baselines.single_task:SingleTask",
@@ -59,22 +69,26 @@ def fairbench_methods() -> Iterator[MethodDescription]:
             summary=f"Target and protected attribute: {how}",
             target=f"fairbench_baselines.weighted:{title}",
             citation=_CITATIONS.get(name, ""),
+            facts=_LABELS,
         )
     yield MethodDescription(
         name="dynamic-reweighting",
         summary="Groups as tasks; a group's weight grows with its error",
         target="fairbench_baselines.dynamic_reweighting:DynamicReweighting",
+        facts=_LABELS,
         citation="After Li et al. (2023), J. Biomed. Inform. 143:104399, from its abstract",
     )
     yield MethodDescription(
         name="group-dro",
         summary="Minimises the loss of the worst group",
         target="fairbench_baselines.group_dro:GroupDRO",
+        facts=_LABELS,
         citation="Sagawa, Koh, Hashimoto, Liang (ICLR 2020)",
     )
     yield MethodDescription(
         name="adversarial",
         summary="Gradient reversal: the trunk unlearns (λ > 0) or learns (λ < 0) the attribute",
         target="fairbench_baselines.adversarial:Adversarial",
+        facts=_LABELS,
         citation="Ganin et al. (JMLR 2016); Raumanns et al. (2024)",
     )

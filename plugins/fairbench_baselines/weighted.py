@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fairbench.dataset import Dataset
 from fairbench.errors import PluginError
-from fairbench.method import Tradeoff, Use
+from fairbench.method import Facts, Tradeoff, Use
 from fairbench.model import Task
 from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Weighting
@@ -42,6 +42,10 @@ class _Weighted(NetworkMethod):
     @property
     def _rule(self) -> Use:
         return Use("weighting", self.weighting_name, self.rule)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("no", "labels")
 
     @property
     def tradeoff(self) -> Tradeoff:
