@@ -12,9 +12,9 @@ from fairbench.train import chunk
 from fairbench.train.by_torch import engine as by_torch
 from fairbench.train.memory import Footprint, stacks_of
 from fairbench.train.setup import prepare
-from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_dataset, make_work
+from tests.train.joint import joint
 
 VALUES = (0.5, 2.0, 3.0, 4.4, 4.9)
 
@@ -53,9 +53,8 @@ def test_a_larger_model_batch_or_table_takes_more():
     assert usual.order - 8 * 83 == 2 * (single.order - 8 * 83)
     patient = footprint(make_work(VALUES, patience=3), hidden=(9, 6))
     assert patient.trial > usual.trial
-    assert prepare(Pcgrad(architecture={"hidden": (9, 6)}), make_work(VALUES)).footprint.trial > (
-        usual.trial
-    )
+    by_gradients = joint("pcgrad")(architecture={"hidden": (9, 6)})
+    assert prepare(by_gradients, make_work(VALUES)).footprint.trial > usual.trial
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

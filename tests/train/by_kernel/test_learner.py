@@ -14,10 +14,10 @@ from fairbench.train.by_torch.learner import TorchLearner
 from fairbench.weighting import Weighting
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.group_dro import GroupDRO
-from fairbench_baselines.weighted import Cagrad, Gradnorm, Pcgrad, Uncertainty
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.agreement import SMALL, assert_agrees
 from tests.train.conftest import begun, make_dataset, make_work
+from tests.train.joint import joint
 
 VALUES = (0.3, 1.0, 2.5, 4.0, 4.9)
 
@@ -110,7 +110,15 @@ def test_a_batch_larger_than_the_table():
     assert_agrees(StaticAlpha(architecture=SMALL), work)
 
 
-METHODS = [StaticAlpha, Uncertainty, Pcgrad, Cagrad, Gradnorm, Adversarial, GroupDRO]
+METHODS = [
+    StaticAlpha,
+    joint("uncertainty"),
+    joint("pcgrad"),
+    joint("cagrad"),
+    joint("gradnorm"),
+    Adversarial,
+    GroupDRO,
+]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -127,7 +135,7 @@ def test_a_trial_has_the_same_bits_alone_and_beside_others(method, patience):
         np.testing.assert_array_equal(alone.record["losses"], prediction.record["losses"])
 
 
-@pytest.mark.parametrize("method", [StaticAlpha, Uncertainty, Pcgrad])
+@pytest.mark.parametrize("method", [StaticAlpha, joint("uncertainty"), joint("pcgrad")])
 def test_cuts_between_calls_do_not_show(method, monkeypatch):
     method = method(architecture={"hidden": (9, 6), "dropout": 0.2})
     work = make_work(VALUES if method.tradeoff else (None,), dtype="float32", kernel="compiled")
@@ -137,7 +145,9 @@ def test_cuts_between_calls_do_not_show(method, monkeypatch):
         np.testing.assert_array_equal(one.test, other.test)
 
 
-@pytest.mark.parametrize("method", [Uncertainty, Pcgrad, Gradnorm, Adversarial])
+@pytest.mark.parametrize(
+    "method", [joint("uncertainty"), joint("pcgrad"), joint("gradnorm"), Adversarial]
+)
 def test_a_rule_in_the_kernel_is_the_rule_of_torch(method, monkeypatch):
     """The same engine, asked step by step."""
     method = method(architecture=SMALL)

@@ -7,7 +7,7 @@ import torch
 from fairbench.train.by_kernel.rule import compiled_rule
 from fairbench.train.by_kernel.writer import UntranslatableError
 from fairbench.weighting import Weighting
-from fairbench_baselines.weighted import _Weighted as Weighted
+from fairbench_baselines.weighted import Joint
 from tests.train.agreement import SMALL, VALUES, assert_agrees
 from tests.train.conftest import make_work
 
@@ -79,7 +79,7 @@ class _Remembering(Weighting):
     [_Branching, _Asking, _Sorting, _InPlace, _Reading, _Counting, _Growing, _Remembering],
 )
 def test_what_has_no_translation_stays_with_torch(rule):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return rule()
 
@@ -190,7 +190,7 @@ class _ConstantSingle(_SingleNumbers):
     ],
 )
 def test_rules_that_stand_a_little_apart(rule, each_kernel):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return rule()
 
@@ -201,7 +201,7 @@ def test_rules_that_stand_a_little_apart(rule, each_kernel):
 
 
 def test_a_state_that_has_grown_stays_with_torch_when_the_stack_shrinks(each_kernel):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return _History()
 
@@ -212,7 +212,7 @@ def test_a_state_that_has_grown_stays_with_torch_when_the_stack_shrinks(each_ker
 
 @pytest.mark.parametrize("rule", [_SingleNumbers, _ConstantSingle])
 def test_constants_of_another_precision(rule):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return rule()
 
@@ -220,7 +220,7 @@ def test_constants_of_another_precision(rule):
 
 
 def test_a_rule_that_is_asked_by_torch_is_translated_once(monkeypatch):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return _Sorting()
 
