@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.sweeps import Sweep
-from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.joint import joint
 
 DEVICE = "cuda"
 COUNTS = [64, 1000, 10_000]
@@ -26,7 +26,7 @@ def seconds(method, count, **where):
     return min([sweep.seconds(time.perf_counter) for _ in range(4)][1:])
 
 
-@pytest.mark.parametrize("kind", [StaticAlpha, Pcgrad])
+@pytest.mark.parametrize("kind", [StaticAlpha, joint("pcgrad")])
 @pytest.mark.parametrize("count", COUNTS)
 def test_gpu_against_one_core(benchmark, kind, count):
     core = seconds(kind(), 64, device="cpu", kernel="compiled")
@@ -37,5 +37,5 @@ def test_gpu_against_one_core(benchmark, kind, count):
 @pytest.mark.parametrize("count", COUNTS)
 def test_gradient_weighting_against_equal(benchmark, count):
     base = seconds(StaticAlpha(), count, device=DEVICE)
-    cost = benchmark.pedantic(seconds, (Pcgrad(), count), {"device": DEVICE}, rounds=1)
+    cost = benchmark.pedantic(seconds, (joint("pcgrad")(), count), {"device": DEVICE}, rounds=1)
     benchmark.extra_info |= {"times_equal": cost / base}

@@ -149,7 +149,7 @@ def run(
             name: kernel.describe() if name == "compiled" else name for name in kernels.values()
         }
         description = describe(resolved, registry, [*trainers.values()], executor)
-        folder = RunFolder(_place(study, out, description["id"]))
+        folder = RunFolder(_place(resolved.study, out, description["id"]))
         chunks = list(resolved.chunks())
         with folder.locked(), heeded():
             _check_same(folder, description)

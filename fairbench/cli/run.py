@@ -13,6 +13,8 @@ from fairbench.cli._common import echo_json, registry_for
 from fairbench.cli._table import table_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fairbench.analyze import Run
     from fairbench.plugins import Registry
 
@@ -22,7 +24,9 @@ POSITIVE = click.IntRange(min=1)
 
 
 @click.command("run")
-@click.option("-m", "--method", "methods", multiple=True, help="Method; repeatable.")
+@click.option(
+    "-m", "--method", "methods", multiple=True, help="Method, or a weighting; repeatable."
+)
 @click.option(
     "-d",
     "--dataset",
@@ -105,9 +109,11 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     config: Path | None = flags["config"]
     filed = read_document(config) if config is not None else {}
     of_executor, flags["assign"] = executor_options(flags["assign"])
-    given = study_keys(
-        flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
-    )
+
+    def sweeps(name: str, options: Mapping[str, Any]) -> bool:
+        return registry.part("method", name, options).build().tradeoff is not None
+
+    given = study_keys(flags, filed, sweeps)
     for needed in ("methods", "datasets"):
         if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(

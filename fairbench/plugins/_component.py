@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fairbench.plugins._options import Option
     from fairbench.plugins.descriptions import Description, Kind
 
-__all__ = ["Component", "recorded"]
+__all__ = ["Component", "Part", "recorded"]
 
 # What the target of a kind must derive from; kinds without an entry are checked by use.
 _BASES: Mapping[str, tuple[str, str]] = {
@@ -165,3 +165,18 @@ class Component:
             "code": code.name,
             "sha256": code.sha256,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component that takes part in a method, and the options it is built with."""
+
+    component: Component
+    options: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return f"{self.component.kind} {self.component.name!r}"
+
+    def build(self) -> Any:
+        """Return the object itself, see `Component.build`."""
+        return self.component.build(self.options)
