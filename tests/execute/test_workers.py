@@ -159,7 +159,8 @@ def test_modules_in_the_working_directory_run_nowhere(executor, tmp_path, site):
     """Those of a stranger's folder, with the names of the standard library's."""
     for name in ("socket", "pickle", "json", "queue"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    flags = ["-m", "trouble", "-d", "synthetic", "--seeds", "2", "--no-baseline", "--jobs", "2"]
+    flags = ["-m", "trouble", "-d", "synthetic", "--seeds", "1", "--no-baseline", "--jobs", "1"]
+    flags += ["--metric", "rmse"]
     module = ["-P", "-m", "fairbench.cli", "run", *flags, "--executor", executor, "--json"]
     done = python(*module, cwd=tmp_path, site=site)
     assert done.returncode == 0, done.stderr
