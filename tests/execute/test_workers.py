@@ -15,6 +15,7 @@ import pytest
 import fairbench
 from fairbench.errors import StudyError
 from fairbench.execute.local import Local
+from fairbench.session import Session
 from tests.execute.commands import alive, children, starting, wait_for, workers
 from tests.execute.test_troubles import failures, statuses
 
@@ -52,6 +53,22 @@ def test_workers_killed_at_birth_cost_nothing(study, trouble, tmp_path, kill_at_
     )
     assert len(killed) == 2
     assert statuses(run) == {"fine": "ok"}
+    assert not children()
+
+
+def test_workers_start_while_the_run_is_prepared_and_end_where_that_fails(
+    study, trouble, tmp_path, monkeypatch
+):
+    found = []
+
+    def full(*_):
+        found.extend(children())
+        raise StudyError("the disk is full")
+
+    monkeypatch.setattr(Session, "prepare", full)
+    with pytest.raises(StudyError, match="the disk is full"):
+        fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor="local", jobs=1)
+    assert len(found) == 1
     assert not children()
 
 
