@@ -12,6 +12,8 @@ import subprocess
 import sys
 from time import perf_counter
 
+import pytest
+
 STUDY = ("run", "--method", "static-alpha", "--dataset", "parkinson", "--jobs", "2")
 
 
@@ -26,6 +28,7 @@ def seconds(*arguments: str) -> float:
     return perf_counter() - begin
 
 
+@pytest.mark.timeout(1800)
 def test_a_whole_run_against_its_training(benchmark, tmp_path):
     """The main job, the same command again, and its report as another document."""
     folder = str(tmp_path / "run")
