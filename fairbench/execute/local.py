@@ -94,6 +94,7 @@ class _Crew:
         """What comes of each job, in the order in which they end."""
         waiting = deque(jobs)
         came: list[Outcome | Died] = []
+        self._waking.skip()  # workers that were started early may have spoken long ago
         while True:
             self.hire(len(waiting))
             self._deal(waiting)

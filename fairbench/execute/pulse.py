@@ -24,6 +24,10 @@ class Waking:
     def __init__(self) -> None:
         self.seconds, self._last = 0.0, time.monotonic()
 
+    def skip(self) -> None:
+        """Leave out the time since the last look, in which nobody listened."""
+        self._last = time.monotonic()
+
     def look(self) -> float:
         """The seconds until now."""
         now = time.monotonic()

@@ -347,7 +347,7 @@ def test_an_option_of_a_dataset(folder, from_file):
     named = ("--config", "study.toml") if from_file else ("-m", "mean", "-d", "synthetic")
     said = refused(*named, "--set", "synthetic.row=1")
     assert "dataset 'synthetic' has no option 'row'" in said
-    flags = ("--no-baseline", "--seeds", "1", "--set", "synthetic.rows=321")
+    flags = ("--no-baseline", "--seeds", "1", "--set", "synthetic.rows=321", "--metric", "rmse")
     result = CliRunner().invoke(main, ["run", *named, *flags])
     assert result.exit_code == 0, result.output
     (manifest,) = [json.loads(path.read_text()) for path in Path().glob("runs/*/manifest.json")]
