@@ -17,16 +17,12 @@ from fairbench.analyze._once import once, once_per_axes, once_per_view
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
 from fairbench.analyze.box import Box, boxes
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.levelling import group_changes
-from fairbench.analyze.matched import (
-    CHOSEN,
-    METHOD,
-    baseline_points,
-    measured_among,
-)
+from fairbench.analyze.matched import CHOSEN, baseline_points, measured_among
 from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import optimism

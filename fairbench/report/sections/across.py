@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
+from fairbench.analyze import LEVEL
 from fairbench.report.blocks import Block, Cells, Intervals, Mark, Said
 from fairbench.report.section import Section
 from fairbench.report.words import loss_name, number
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from fairbench.report.contents import Contents
 
 __all__ = ["AcrossDatasets", "finding"]
-
-_LEVEL = 0.05
 
 
 class AcrossDatasets(Section):
@@ -34,11 +33,11 @@ class AcrossDatasets(Section):
 
 def finding(one: Across, /) -> str:
     """What can be said of one method over datasets."""
-    if not one.adjusted_p <= _LEVEL:
+    if not one.adjusted_p <= LEVEL:
         return "not distinguishable"
     if one.change > 0:
         return "less fair"
-    return "fairer" if one.error_p <= _LEVEL else "fairer, at more error"
+    return "fairer" if one.error_p <= LEVEL else "fairer, at more error"
 
 
 def _sentence(contents: Contents) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 
+from fairbench.analyze import LEVEL
 from fairbench.report.blocks import Block, Cells, Said
 from fairbench.report.section import Data, Section
 from fairbench.report.sheet import rows_of
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Quality", "noise_sentence"]
 
-_LEVEL = 0.05
 _QUANTITIES = ("hypervolume", "gain", "igd_plus", "epsilon", "test_selected", "gap")
 
 
@@ -94,7 +94,7 @@ def noise_sentence(contents: Contents, aspect: Aspect, /) -> str:
     if floor.powerless:
         return told + f" Whether that is more than chance cannot be told: {floor.powerless}."
     if pd.notna(floor.p):
-        beyond = "more than" if floor.p <= _LEVEL else "not more than"
+        beyond = "more than" if floor.p <= LEVEL else "not more than"
         side = {"low": "below", "high": "above", "one": "nearer to 1 than"}
         limit = f"95 % {side[contents.axes.disparity_best]} {floor.null_high:.3g}"
         told += (

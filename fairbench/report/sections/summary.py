@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
+from fairbench.analyze import PLACE
 from fairbench.report.blocks import Block, Cells, Said, Verdict
 from fairbench.report.missing import unusable
 from fairbench.report.section import Data, Section
@@ -74,7 +75,7 @@ class Summary(Section):
             for aspect in sheet.aspects
             for told in unusable(contents, aspect)
         ]
-        columns = ["dataset", "target", "protected", "sentence"]
+        columns = [*PLACE, "sentence"]
         yield Data("unusable", pd.DataFrame(rows, columns=columns))
         yield Data("disagreements", contents.judgement.disagreements)
         yield Data("baseline-skill", contents.judgement.skill)
