@@ -50,6 +50,8 @@ class Cells:
         A few words that name its file where it is saved.
     title
         What stands above it.
+    chips
+        Whether cells but the first of a row are verdicts, one after another between ``·``.
     folded
         Whether it is a detail: behind a click on a page, left out on the terminal.
     """
@@ -60,6 +62,7 @@ class Cells:
     numbers: tuple[int, ...] = ()
     name: str = ""
     title: str = ""
+    chips: bool = False
     folded: bool = False
 
 
@@ -103,7 +106,7 @@ class Intervals:
         What the values are.
     zero
         Where a line stands that the values are read against, and `line`: what it says. No line
-        where that is empty.
+        where that is empty. `room`: how far from it counts as there; a band is drawn.
     caption
         How to read the figure.
     """
@@ -115,6 +118,7 @@ class Intervals:
     caption: str
     zero: float = 0.0
     line: str = ""
+    room: float = 0.0
 
 
 Block = Said | Verdict | Cells | Facts | Code | Intervals

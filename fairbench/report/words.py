@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 __all__ = ["between", "loss_name", "number", "percent", "signed", "spread"]
 
 
-def number(value: float, /) -> str:
-    """Four significant digits, or a dash for what is not known."""
-    return "–" if pd.isna(value) else f"{value:.4g}"
+def number(value: float, digits: int = 4, /) -> str:
+    """A number to four significant digits, or to `digits`; a dash for what is not known."""
+    return "–" if pd.isna(value) else _plain(value, digits)
 
 
 def signed(value: float, /) -> str:
     """Three significant digits with a sign, or a dash."""
-    return "–" if pd.isna(value) else f"{value:+.3g}"
+    return "–" if pd.isna(value) else _plain(value, 3, "+")
 
 
 def between(low: float, high: float, /) -> str:
     """An interval, or a dash."""
-    return "–" if pd.isna(low) else f"{low:.3g} to {high:.3g}"
+    return "–" if pd.isna(low) else f"{_plain(low, 3)} to {_plain(high, 3)}"
 
 
 def percent(share: float, /) -> str:
@@ -38,7 +38,12 @@ def spread(mean: float, deviation: float, /) -> str:
     if pd.isna(deviation) or deviation == 0:
         return number(mean)
     places = min(8, max(0, 1 - floor(log10(deviation))))
-    return f"{mean:.{places}f} ± {deviation:.{places}f}"
+    return f"{mean:,.{places}f} ± {deviation:,.{places}f}"
+
+
+def _plain(value: float, digits: int, sign: str = "") -> str:
+    """A number as people write it: from a thousand on whole, with commas and no exponent."""
+    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.{digits}g}"
 
 
 def loss_name(name: str, best: Best, /) -> str:

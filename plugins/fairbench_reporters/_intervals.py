@@ -37,11 +37,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Diagram:
-    """Everything that is drawn, in user units; `zero` is where the line stands."""
+    """Everything that is drawn, in user units; `zero`: the line; `band`: what counts as there."""
 
     width: float
     height: float
     zero: float
+    band: tuple[float, float]
     rows: tuple[Row, ...]
 
 
@@ -49,7 +50,8 @@ def diagram(figure: Intervals, /) -> Diagram:
     """Where everything stands; an interval that is not known is its value alone."""
     marks = [mark for mark in figure.marks if np.isfinite(mark.value)]
     ends = [end for m in marks for end in (m.value, m.low, m.high) if np.isfinite(end)]
-    ends += [figure.zero] if figure.line else []
+    near = (figure.zero - figure.room, figure.zero + figure.room)
+    ends += near if figure.line else ()
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     scale = (_WIDTH - 2 * _MARGIN) / ((high - low) or 1.0)
 
@@ -68,4 +70,10 @@ def diagram(figure: Intervals, /) -> Diagram:
         )
         for position, mark in enumerate(marks)
     )
-    return Diagram(_WIDTH, _TOP + _STEP * len(rows) + _MARGIN, place(figure.zero), rows)
+    return Diagram(
+        _WIDTH,
+        _TOP + _STEP * len(rows) + _MARGIN,
+        place(figure.zero),
+        (place(near[0]), place(near[1])),
+        rows,
+    )

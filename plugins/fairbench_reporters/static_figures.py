@@ -201,6 +201,7 @@ def _intervals(block: Intervals, about: str) -> Any:
     figure = Figure(figsize=(5.2, 1.2 + 0.28 * len(block.marks)), layout="constrained")
     axes = figure.subplots()
     if block.line:
+        axes.axvspan(block.zero - block.room, block.zero + block.room, color="0.93", lw=0)
         axes.axvline(block.zero, color="0.6", lw=0.8)
     for row, mark in enumerate(block.marks):
         axes.plot([mark.low, mark.high], [row, row], color=_COLOURS[0], lw=2)

@@ -61,7 +61,7 @@ def test_formats_show_the_numbers_of_the_analysis(render, run, contents, form):
     ("mean", "deviation", "words"),
     [
         (3.14159, 0.2718, "3.14 ± 0.27"),
-        (1234.6, 56.7, "1235 ± 57"),
+        (1234.6, 56.7, "1,235 ± 57"),
         (0.5, 0.0, "0.5"),
         (0.5, float("nan"), "0.5"),
         (float("nan"), float("nan"), "–"),
@@ -252,7 +252,7 @@ def test_equal_runs_give_equal_figures(drawn):
 )
 def test_static_figures_of_every_view_and_curve(drawn, form, magic):
     files = documents(form, drawn)
-    assert len(files) == 2 * 3, "fronts, groups, and curves of one method, of two datasets"
+    assert len(files) == 2 * 4, "fronts, groups, changes, and curves of one method, of two datasets"
     assert all(content.startswith(magic) for content in files.values())
     assert all(re.fullmatch(r"[\w.-]+", name) for name in files)
     assert f"fronts-parkinson-motor_UPDRS-sex.{form}" in files
@@ -267,7 +267,7 @@ def test_figures_whose_labels_differ_in_punctuation_alone_are_all_kept(made_up, 
         tmp_path / "run", methods=[arms[0], *twice], trouble=False, labels=("one",), views=1
     )
     files = documents("svg", Run(tmp_path / "run"))
-    assert len(files) == 1 + 2 + 1, "fronts, curves of both, groups"
+    assert len(files) == 1 + 2 + 2, "fronts, curves of both, groups, changes"
 
 
 def test_static_figures_without_matplotlib_say_what_to_install(run, monkeypatch):

@@ -88,18 +88,18 @@ def noise_sentence(contents: Contents, aspect: Aspect, /) -> str:
     floor = next(rows_of(table))
     name = contents.axes.disparity
     told = (
-        f"The {name} of {aspect.sheet.baseline} alone is {floor.disparity:.3g} on average, from "
-        f"{floor.low:.3g} to {floor.high:.3g} over {floor.splits} splits."
+        f"The {name} of {aspect.sheet.baseline} alone is {number(floor.disparity, 3)} on average, "
+        f"from {between(floor.low, floor.high)} over {floor.splits} splits."
     )
     if floor.powerless:
         return told + f" Whether that is more than chance cannot be told: {floor.powerless}."
     if pd.notna(floor.p):
         beyond = "more than" if floor.p <= LEVEL else "not more than"
         side = {"low": "below", "high": "above", "one": "nearer to 1 than"}
-        limit = f"95 % {side[contents.axes.disparity_best]} {floor.null_high:.3g}"
+        limit = f"95 % {side[contents.axes.disparity_best]} {number(floor.null_high, 3)}"
         told += (
             f" That is {beyond} chance gives: with group labels dealt at random it is "
-            f"{floor.null_mean:.3g} ({limit}; p = {number(floor.p)})."
+            f"{number(floor.null_mean, 3)} ({limit}; p = {number(floor.p)})."
         )
     return told
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
 
-from fairbench.analyze import PLACE
+from fairbench.analyze import PLACE, Run
 from fairbench.report.blocks import Block, Cells, Said, Verdict
 from fairbench.report.missing import unusable
 from fairbench.report.section import Data, Section
+from fairbench.report.sections.first import changes, verdict_table, worse_off
 from fairbench.report.sections.quality import noise_sentence
 from fairbench.report.sheet import rows_of
 from fairbench.report.words import between, loss_name, number, signed
@@ -35,6 +36,8 @@ class Summary(Section):
         for warning in contents.judgement.disagreements["warning"]:
             yield Said(warning, lead="Warning")
         yield from _concerns(contents)
+        if len(contents.judgement.verdicts):
+            yield verdict_table(contents)
         yield Said(
             f"Here {contents.axes.error} is the error and {contents.axes.disparity} the difference "
             "between groups. Every method is set, for each training, to the trade-off value that "
@@ -54,6 +57,11 @@ class Summary(Section):
 
     def of_aspect(self, contents: Contents, aspect: Aspect, /) -> Iterator[Block]:
         found = aspect.of(contents.judgement.verdicts)
+        for told in (worse_off(contents, aspect), noise_sentence(contents, aspect)):
+            if told:
+                yield Said(told)
+        if len(found):
+            yield changes(contents, aspect)
         judged = list(map(Verdict, found["verdict"], found["sentence"]))
         judged += [Verdict("no verdict", why) for why in unusable(contents, aspect)]
         yield from judged
@@ -62,13 +70,12 @@ class Summary(Section):
             yield Said(
                 f"No verdict: {why if aspect.sheet.baseline else 'this study has no baseline'}."
             )
-        if told := noise_sentence(contents, aspect):
-            yield Said(told)
         if len(found):
             yield _comparison(contents, aspect)
 
     def data(self, contents: Contents, /) -> Iterator[Data]:
         yield Data("verdicts", contents.judgement.verdicts)
+        yield Data("baseline-groups", contents.table(Run.baseline_groups))
         rows = [
             (aspect.sheet.label, aspect.target, aspect.protected, told)
             for sheet in contents.sheets
