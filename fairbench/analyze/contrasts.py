@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.comparisons import wilcoxon
 from fairbench.analyze.intervals import (
     Correction,
@@ -14,7 +15,6 @@ from fairbench.analyze.intervals import (
     corrected_interval,
     posterior,
 )
-from fairbench.analyze.matched import METHOD
 from fairbench.analyze.primary import DISPARITY_MARGIN, MARGIN
 
 if TYPE_CHECKING:

@@ -116,11 +116,6 @@ class StoredChunk:
         """What training recorded under `name` (trials, ...), if it did."""
         return self._arrays.get(f"record.{name}")
 
-    @property
-    def record_names(self) -> tuple[str, ...]:
-        """Names under which training recorded something."""
-        return tuple(n.removeprefix("record.") for n in self._arrays if n.startswith("record."))
-
 
 def damaged(file: Path, error: DamageError, /) -> RunFolderError:
     """The error of a reader that met damage, and will not believe what it reads."""
