@@ -232,8 +232,9 @@ def _check(arm: Arm, fold: Fold) -> None:
     """Refuse a method that cannot be trained as asked for; its own defects are not the study's."""
     try:
         arm.instance.check(fold, arm.training)
-    except StudyError:
-        raise
+    except StudyError as error:
+        where = error.where or f"method {arm.method!r} on {arm.dataset!r}"
+        raise StudyError(error.what, where=where, hint=error.hint) from error
     except Exception:  # recorded where it is trained, and the other methods go on
         return
 

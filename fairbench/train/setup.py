@@ -148,6 +148,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
     losses = method.losses(tasks, outputs, columns, torch.ones((), dtype=dtype, device=device))
     terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
     weighting = method.weighting(_training_rows(work.fold))
+    weighting.check_tasks(terms)
     module.eval()
     footprint = Footprint.of(
         module,
