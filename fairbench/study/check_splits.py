@@ -1,4 +1,4 @@
-"""What every split must have, whichever protocol drew it."""
+"""Check what every split must have, whichever protocol drew it."""
 
 from __future__ import annotations
 

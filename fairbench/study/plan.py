@@ -1,4 +1,4 @@
-"""From a study to the chunks that have to be trained."""
+"""Plan a study: from its names and settings to the chunks that have to be trained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Arm:
 
     @property
     def trains_networks(self) -> bool:
-        """Whether ``training.kernel`` has a say."""
+        """Whether any part is a network, so that ``training.kernel`` matters."""
         return any(part.component.kind == "model" for part in self.parts)
 
 

@@ -1,4 +1,4 @@
-"""What the gradient rules read off the Gramian (..., T, T), without division by zero."""
+"""Quantities that gradient rules read off the Gramian (..., T, T), without division by zero."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ STEPS = 3
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a rule answers at one step; `scale` is 1 where it scales no gradient."""
+    """The answers of a rule at one step; `scale` is 1 where it scales no gradient."""
 
     weights: Tensor
     objective: Tensor
@@ -229,7 +229,7 @@ def _begin(
 def _follow(
     rule: Weighting, steps: list[Step], begin: tuple[dict[str, Tensor], dict[str, Tensor]]
 ) -> Iterator[_Outcome]:
-    """What the rule answers, step after step, with an epoch ending after each."""
+    """Yield the rule's answers, step after step, with an epoch ending after each."""
     state: Mapping[str, Tensor] = begin[0]
     for bare in steps:
         held = {name: tensor.clone() for name, tensor in state.items()}
