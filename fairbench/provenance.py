@@ -156,6 +156,7 @@ def _method(arm: Arm) -> dict[str, Any]:
         "summary": ": ".join(one.summary for one in rules),
         "citation": _each("; ", (one.citation for one in rules)),
         "warning": _each(" ", (one.warning for one in every)),
+        "facts": asdict(arm.instance.facts),
         "options": dict(arm.options),
         "tradeoff": None
         if tradeoff is None

@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.ahead import Ahead
 from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
@@ -132,6 +133,7 @@ __all__ = [
     "MARGIN",
     "RULES",
     "Across",
+    "Ahead",
     "Axes",
     "Best",
     "Box",

@@ -165,6 +165,7 @@ def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
         text = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
         with writing(result.path):
             write_bytes(result.path / name, text)
+            result.write_tables()  # those that the report needed
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
     document = str(next(iter(shown.render([result], View()).values())))
     (echo_json if as_json else click.echo)(document)

@@ -21,7 +21,7 @@ __all__ = ["command"]
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "dataset": ("card", "roles", "files"),
     "weighting": ("needs", "tasks", "noisy"),
-    "method": ("tradeoff",),
+    "method": ("tradeoff", "facts"),
     "protocol": ("label", "selection"),
 }
 EMPTY: tuple[object, ...] = (None, "", [], {})

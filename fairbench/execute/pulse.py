@@ -50,7 +50,7 @@ class Pulse:
         self._beats += 1
 
     def stopped(self, now: float, silence: float, /) -> bool:
-        """Say whether it has been silent and idle for `silence` seconds, at the waking time `now`."""
+        """Say whether it was silent and idle for `silence` seconds, at the waking time `now`."""
         if self._beats == self._seen:
             waited = now - self._since
             if waited < silence:

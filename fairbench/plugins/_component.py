@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from fairbench.aside import aside
@@ -30,6 +32,8 @@ _BASES: Mapping[str, tuple[str, str]] = {
     "reproduction": ("fairbench.reproduction", "Reproduction"),
 }
 
+
+_NOTHING = SimpleNamespace()
 
 _loaded: ContextVar[list[Component] | None] = ContextVar("loaded", default=None)
 
@@ -89,10 +93,13 @@ class Component:
             loaded.append(self)
         module, _, path = self.description.target.partition(":")
         try:
-            with aside():
-                target: Any = import_module(module)
-                for attribute in path.split("."):
-                    target = getattr(target, attribute)
+            # What is there already runs no code of a stranger that could print.
+            target: Any = vars(sys.modules.get(module, _NOTHING)).get(path)
+            if target is None:
+                with aside():
+                    target = import_module(module)
+                    for attribute in path.split("."):
+                        target = getattr(target, attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -15,7 +15,7 @@ from fairbench.method import Method, Trial
 from fairbench.plugins import parts_of
 from fairbench.protocol import Protocol
 from fairbench.seeds import split_seed
-from fairbench.study.check_splits import check_groups
+from fairbench.study.check_splits import check_groups, check_kind
 from fairbench.study.grid import check_grid
 from fairbench.study.methods import methods_of
 from fairbench.study.primary import primary_views
@@ -230,6 +230,7 @@ def _arm(
 
 def _check(arm: Arm, fold: Fold) -> None:
     """Refuse a method that cannot be trained as asked for; its own defects are not the study's."""
+    check_kind(arm.instance.facts.takes, fold.dataset, arm.method)
     try:
         arm.instance.check(fold, arm.training)
     except StudyError as error:

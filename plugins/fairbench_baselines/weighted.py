@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fairbench.dataset import Dataset
 from fairbench.fold import Fold
-from fairbench.method import Method, Tradeoff, Trained, Use, Work
+from fairbench.method import Facts, Method, Tradeoff, Trained, Use, Work
 from fairbench.model import Task
 from fairbench.plugins import load
 from fairbench.train import NetworkMethod, protected_task, target_tasks
@@ -22,6 +22,7 @@ __all__ = ["Joint", "Weighted"]
 
 GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 TRADEOFF = Tradeoff("z-weight", GRID, low=0.0, fair_end="high")
+FACTS = Facts("no", "labels")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Joint(NetworkMethod):
     """
 
     tradeoff: ClassVar[Tradeoff] = TRADEOFF
+    facts: ClassVar[Facts] = FACTS
 
     rule: Weighting = field(default_factory=Weighting)
 
@@ -65,6 +67,7 @@ class Weighted(Method):
     """
 
     tradeoff: ClassVar[Tradeoff] = TRADEOFF
+    facts: ClassVar[Facts] = FACTS
 
     weighting: str
     weighting_options: dict[str, Any] = field(default_factory=dict)

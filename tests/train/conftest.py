@@ -5,8 +5,9 @@ import torch
 from fairbench.dataset import Card, Dataset, Protected
 from fairbench.fold import Fold, Split
 from fairbench.method import Trial, Work
-from fairbench.train.fit import Weights, _Run
-from fairbench.train.setup import prepare
+from fairbench.train.engines import engine_for
+from fairbench.train.fit import Fitting
+from fairbench.train.setup import initial_weights, prepare
 from fairbench.training import Training
 from tests.train import kernels
 
@@ -55,8 +56,9 @@ def make_dataset(kind="binary", targets=1, rows=140, seed=0):
 
 def begun(method, work):
     """A stack of the trials of `work` before its first epoch."""
-    setup = prepare(method, work)
-    return _Run(setup, work.trials, Weights(*setup.initial(work.trials)))
+    prepared = prepare(method, work)
+    start = initial_weights(prepared, work.trials)
+    return Fitting(prepared, engine_for(prepared), work.trials, start)
 
 
 def make_work(values, dataset=None, train=83, seeds=(0,), **training):

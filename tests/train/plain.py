@@ -180,7 +180,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     own_seed = dropout_seed(work.entropy, trial)
     masks = _Masks(module, x[: training.batch_size], own_seed)
     noise = np.random.Generator(np.random.SFC64(derive(own_seed, "noise")))
-    custom = type(method).losses.__qualname__ != "NetworkMethod.losses"
+    custom = type(method).losses.__qualname__ != "Recipe.losses"
 
     def losses_of(outputs, rows):
         if not custom:

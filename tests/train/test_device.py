@@ -28,7 +28,7 @@ def losses_elsewhere(method, work):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rules, "_call", lambda self, name, rule, *given: lifted[name](*given))
         there = begun(method, dataclasses.replace(work, device="meta"))
-        visits = visits_of(there.setup.train, there.orders, there.streams)
+        visits = visits_of(there.prepared.train, there.orders, there.streams)
         return there.steps.epoch(visits, there.sizes, 0.01, 0, 18)
 
 

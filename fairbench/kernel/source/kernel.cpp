@@ -115,11 +115,11 @@ template <class T> void forward_all(const Run& run, int64_t row, int64_t rows, i
     }
 }
 
-// Whether the trunk gets a gradient of its own is `apart`. Without weights, the gradients at the
-// outputs are there already.
+// Whether the trunk gets a gradient of its own is `weighs_trunk`. Without weights, the gradients at
+// the outputs are there already.
 template <class T>
 void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, const T* weights,
-                  const T* trunk_weights, bool apart) {
+                  const T* trunk_weights, bool weighs_trunk) {
     const Trial<T> of(run);
     for (int64_t i = 0; i < run.trials; i++) {
         const Pass<T> pass = of.pass(i, rows, taken);
@@ -128,7 +128,7 @@ void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, cons
         if (weights) losses.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         if (trunk_weights) losses.pull(trunk_weights + i * of.net.tasks, of.scales(i), pass.slopes(1));
         pass.heads(x, pass.slopes(), of.gradient(i));
-        pass.trunk(x, pass.slopes(apart), 0, of.net.outputs, of.gradient(i), false);
+        pass.trunk(x, pass.slopes(weighs_trunk), 0, of.net.outputs, of.gradient(i), false);
         of.update(i, taken);
     }
 }
@@ -203,8 +203,8 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             if (rule.rule && rule.by_gramian) {
                 of.update(i, taken + step, tasks, now);
             } else {
-                if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
-                pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, gradient, false);
+                if (rule.weighs_trunk) of_losses.pull(trunk_shares, scales, pass.slopes(1));
+                pass.trunk(x, pass.slopes(rule.weighs_trunk), 0, of.net.outputs, gradient, false);
                 of.update(i, taken + step);
             }
             for (int64_t t = 0; t < tasks; t++) totals[i * tasks + t] += losses[t] * T(pass.rows);
@@ -267,11 +267,11 @@ extern "C" void forward(const Run* run, int64_t row, int64_t rows, int64_t taken
 }
 
 extern "C" void backward(const Run* run, int64_t row, int64_t rows, int64_t taken, const void* weights,
-                         const void* trunk_weights, int64_t apart) {
+                         const void* trunk_weights, int64_t weighs_trunk) {
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
         backward_all<T>(*run, row, rows, taken, static_cast<const T*>(weights),
-                        static_cast<const T*>(trunk_weights), apart);
+                        static_cast<const T*>(trunk_weights), weighs_trunk);
     });
 }
 

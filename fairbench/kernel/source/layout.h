@@ -1,5 +1,5 @@
-// The structures, enums and constants that fairbench/train/structures.py mirrors, in a text that it
-// is compared with before the kernel is used: a line each, "Structure size", "Structure.field offset
+// The structures, enums and constants that fairbench/train/by_kernel/structures.py mirrors, in a
+// text that it is compared with before the kernel is used: a line each, "Structure size", "Structure.field offset
 // size", "Enum count", "Enum.MEMBER value" and "CONSTANT value", in the order of declaration.
 #pragma once
 
@@ -38,7 +38,7 @@ static const std::string& described() {
         FIELD(Optimizer, kind); FIELD(Optimizer, beta1); FIELD(Optimizer, beta2); FIELD(Optimizer, eps);
         FIELD(Optimizer, decay); FIELD(Optimizer, momentum); FIELD(Optimizer, clip);
         STRUCTURE(Weighting);
-        FIELD(Weighting, rule); FIELD(Weighting, by_gramian); FIELD(Weighting, apart);
+        FIELD(Weighting, rule); FIELD(Weighting, by_gramian); FIELD(Weighting, weighs_trunk);
         FIELD(Weighting, state_size); FIELD(Weighting, state); FIELD(Weighting, tradeoff);
         FIELD(Weighting, noise); FIELD(Weighting, noise_step); FIELD(Weighting, planned);
         STRUCTURE(Run);

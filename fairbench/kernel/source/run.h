@@ -13,7 +13,7 @@ using Rule = void (*)(const T* losses, const T* gramian, T tradeoff, T progress,
 
 struct Weighting {
     void* rule;                 // null for weights that stay
-    int32_t by_gramian, apart;  // whether it asks for one, and has other weights for the trunk
+    int32_t by_gramian, weighs_trunk;  // whether it asks for one, and has other weights for the trunk
     int64_t state_size;
     void *state, *tradeoff;     // (trials, state_size), (trials)
     const void* noise;          // (steps, trials, tasks), null for none
