@@ -147,7 +147,7 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
 def _executor(
     registry: Registry, name: str | None, scheduler: str | None, options: dict[str, Any]
 ) -> Any:
-    """What `run` takes as its executor; an address alone means the one that takes addresses."""
+    """Return the executor for `run`; an address alone means the one that takes addresses."""
     if scheduler is not None:
         name, options = name or "dask", {**options, "scheduler": scheduler}
     if not options:

@@ -1,4 +1,4 @@
-"""What a plugin says of its components without importing them: light, frozen, instant to list."""
+"""Descriptions of components that import none of them: light, frozen, instant to list."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class MetricDescription(Description):
 
 
 def is_individual(description: Description, /) -> bool:
-    """Whether this describes a metric that asks for each row's nearest neighbours."""
+    """Say whether this describes a metric that asks for each row's nearest neighbours."""
     return isinstance(description, MetricDescription) and description.takes == ("individual",)
 
 

@@ -1,4 +1,4 @@
-"""From a study to the chunks that have to be trained."""
+"""Plan a study: from its names and settings to the chunks that have to be trained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Arm:
 
     @property
     def trains_networks(self) -> bool:
-        """Whether ``training.kernel`` has a say."""
+        """Whether any part is a network, so that ``training.kernel`` matters."""
         return any(part.component.kind == "model" for part in self.parts)
 
 
@@ -233,8 +233,9 @@ def _check(arm: Arm, fold: Fold) -> None:
     check_kind(arm.instance.facts.takes, fold.dataset, arm.method)
     try:
         arm.instance.check(fold, arm.training)
-    except StudyError:
-        raise
+    except StudyError as error:
+        where = error.where or f"method {arm.method!r} on {arm.dataset!r}"
+        raise StudyError(error.what, where=where, hint=error.hint) from error
     except Exception:  # recorded where it is trained, and the other methods go on
         return
 

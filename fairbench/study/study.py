@@ -91,7 +91,7 @@ class MethodSpec:
 
     @property
     def title(self) -> str:
-        """What reports call it."""
+        """The name of the method in reports."""
         return self.label or self.name
 
 
@@ -109,7 +109,7 @@ _Protocol = Annotated[ProtocolSpec, BeforeValidator(_named)]
 
 
 class Study(BaseModel):
-    """What is compared on what, how often, and how.
+    """A study: which methods are compared on which datasets, how often, and how.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
+from fairbench.errors import StudyError
 from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained, Use
 from fairbench.plugins import load
 from fairbench.plugins.conformance import (
@@ -140,6 +141,23 @@ class Static(Weighting):
         return -torch.ones_like(step.losses)
 
 
+class ForFour(Weighting):
+    tasks = (4, 4)
+
+    def weights(self, step):
+        return step.losses.reshape(*step.losses.shape[:-1], 4), step.state
+
+
+class Backwards(Weighting):
+    tasks = (3, 2)
+
+
+class Undeclared(Weighting):
+    def check_tasks(self, tasks):
+        if tasks > 2:
+            raise StudyError("two at most")
+
+
 class OverTheStack(Weighting):
     def weights(self, step):
         return step.losses / step.losses.sum() + 1.0, step.state
@@ -225,7 +243,7 @@ class RightSlopes(Uncertain):
 
 class TestWeightingKit:
     @pytest.mark.parametrize(
-        "rule", [Weighting, Dynamic, Uncertain, RightSlopes, ByGramian, Noisy, Static]
+        "rule", [Weighting, Dynamic, Uncertain, RightSlopes, ByGramian, Noisy, Static, ForFour]
     )
     def test_passes_sound_ones(self, rule):
         assert failures(WeightingConformance, rule) == set()
@@ -233,6 +251,8 @@ class TestWeightingKit:
     @pytest.mark.parametrize(
         ("rule", "failed"),
         [
+            (Backwards, "refuses_the_numbers_of_tasks_that_it_is_not_made_for"),
+            (Undeclared, "refuses_the_numbers_of_tasks_that_it_is_not_made_for"),
             (OverTheStack, "stacked_equals_one_by_one"),
             (TwoDimensions, "shapes"),
             (DividesByLosses, "finite_where_losses_or_gradients_vanish"),

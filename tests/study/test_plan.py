@@ -194,8 +194,9 @@ def test_a_number_of_tasks_that_a_weighting_is_not_made_for_is_refused(tmp_path)
     file.write_text("\n".join(["x,t1,t2,t3,t4,g", *rows]) + "\n", encoding="utf-8")
     data = {"name": str(file), "protected": ["g"]}
     planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3"]}])
-    with pytest.raises(StudyError, match="is for 2 to 4 tasks, the study gives it 5"):
+    with pytest.raises(StudyError, match="is for 2 to 4 tasks, the study gives it 5") as told:
         planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3", "t4"]}])
+    assert told.value.where == "method 'pcgrad' on 'many.csv'"
 
 
 def test_a_method_that_cannot_be_checked_is_left_to_training(monkeypatch):
