@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.method import Facts
 from fairbench.plugins import MethodDescription, hookimpl
-from fairbench_baselines import linear
+from fairbench_baselines import linear, post, pre
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,8 @@ _CITATIONS = {
 def fairbench_methods() -> Iterator[MethodDescription]:
     """Anchors, single-task, weighted multi-task networks, and group-aware training."""
     yield from linear.DESCRIPTIONS
+    yield from post.DESCRIPTIONS
+    yield from pre.DESCRIPTIONS
     yield MethodDescription(
         name="mean",
         summary="Predicts the mean of the training targets",

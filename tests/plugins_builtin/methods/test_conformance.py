@@ -16,6 +16,13 @@ METHODS = [
     ("frrm", "", {}),
     ("nclm", "", {}),
     ("multi-task-fair-linear", "", {"trees": 20}),
+    ("moment-matching", "ridge", {}),
+    ("barycenter", "ridge", {}),
+    ("eo-postprocess", "", {"levels": 6, "bins": 2}),
+    ("unaware-post", "", {"levels": 6}),
+    ("reweighing", "ridge", {}),
+    ("biased-sampling", "", {}),
+    ("correlation-remover", "ridge", {}),
 ]
 
 
