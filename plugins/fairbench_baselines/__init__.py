@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fairbench.method import Facts
 from fairbench.plugins import MethodDescription, hookimpl
-from fairbench_baselines import linear, post, pre, trees
+from fairbench_baselines import linear, post, pre, reductions, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,7 @@ def fairbench_methods() -> Iterator[MethodDescription]:
     yield from linear.DESCRIPTIONS
     yield from post.DESCRIPTIONS
     yield from pre.DESCRIPTIONS
+    yield from reductions.DESCRIPTIONS
     yield from trees.DESCRIPTIONS
     yield MethodDescription(
         name="mean",

@@ -25,6 +25,7 @@ METHODS = [
     ("correlation-remover", "ridge", {}),
     ("fair-gbm", "", {"trees": 5}),
     ("fair-forest", "", {"trees": 5}),
+    ("dp-reduction", "", {"rounds": 5, "levels": 10}),
 ]
 
 

@@ -26,7 +26,7 @@ class TestFairGBM:
         """The gap is Δ/(1 + λ)."""
         g = np.array([0] * 60 + [1] * 40)
         data = table(g, 3.0 * g, binary(g))
-        found = predicted(FairGBM(trees=200), on_training(data), [0.0, 0.5, 0.8])
+        found = predicted(FairGBM(trees=30, learning_rate=0.5), on_training(data), [0.0, 0.5, 0.8])
         assert gap(found, data) == pytest.approx([3, 1.5, 0.6], abs=1e-3)
 
     def test_begins_from_boosting(self, biased):
