@@ -299,6 +299,10 @@ class Sweep(Method):
     def finish(self, begun: Any, trial: Trial, work: Work, /) -> Prediction:
         """Predict one trial."""
 
+    def notes(self, work: Work, /) -> Sequence[str]:
+        """Remarks for the manifest; by default none."""
+        return ()
+
     def train(self, work: Work, /) -> Trained:
         begun: dict[int, Any] = {}
 
@@ -311,7 +315,8 @@ class Sweep(Method):
             [
                 attempted(work.fold, lambda trial=trial: fit(trial))  # type: ignore[misc]
                 for trial in work.trials
-            ]
+            ],
+            notes=self.notes(work),
         )
 
 

@@ -75,6 +75,8 @@ def describe(
             name: {arm.method: _method(arm) for arm in plan.arms.values() if arm.dataset == name}
             for name in plan.datasets
         },
+        "left_out": list(plan.left_out),
+        "noted": [*plan.left_out, *_reading(plan)],
         "baseline": _baseline(plan),
         "axes": {"error": study.error, "disparity": study.disparity},
         "primary": {
@@ -167,6 +169,16 @@ def _method(arm: Arm) -> dict[str, Any]:
         "values": list(arm.values),
         "training": asdict(arm.training),
     }
+
+
+def _reading(plan: Plan) -> list[str]:
+    """What a reader of any report must know: who reads or guesses the attribute, or draws."""
+    facts = {arm.method: arm.instance.facts for arm in plan.arms.values()}
+    return [
+        f"{method} {told.words}"
+        for method, told in facts.items()
+        if told.at_prediction != "no" or told.randomised
+    ]
 
 
 def _bound(value: float) -> float | None:

@@ -11,6 +11,7 @@ import click
 
 from fairbench.cli._common import echo_json, registry_for
 from fairbench.cli._table import table_options
+from fairbench.plugins import REQUIRED
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -18,11 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+ALL = "all"
 POSITIVE = click.IntRange(min=1)
 
 
 @click.command("run")
-@click.option("-m", "--method", "methods", multiple=True, help="Method; repeatable.")
+@click.option(
+    "-m",
+    "--method",
+    "methods",
+    multiple=True,
+    help="Method, or all that are installed and take the dataset; repeatable.",
+)
 @click.option(
     "-d",
     "--dataset",
@@ -99,9 +107,13 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     config: Path | None = flags["config"]
     filed = read_document(config) if config is not None else {}
     of_executor, flags["assign"] = executor_options(flags["assign"])
+    if every := ALL in flags["methods"]:
+        flags["methods"] = _every_method(registry)
     given = study_keys(
         flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
     )
+    if every:
+        given.put(("unfit",), "leave-out", "--method all")
     for needed in ("methods", "datasets"):
         if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(
@@ -130,6 +142,17 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     if failed := failed_trials(result):
         click.echo(f"{failed} trials failed; see the report.", err=True)
         ctx.exit(1)
+
+
+def _every_method(registry: Registry) -> tuple[str, ...]:
+    """All methods that need no option, as a user must name them."""
+    found = [
+        component
+        for component in registry.components("method")
+        if not any(option.default is REQUIRED for option in component.options())
+    ]
+    names = [component.name for component in found]
+    return tuple(c.name if names.count(c.name) == 1 else c.qualified for c in found)
 
 
 def _executor(

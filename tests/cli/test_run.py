@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from fairbench.cli import main
 from fairbench.cli._flags import executor_options, study_keys
 from fairbench.errors import StudyError
+from fairbench.plugins import load
+from fairbench.store import RunFolder
 from fairbench.study import read_study
 
 BASE = ["--method", "ridge", "--dataset", "synthetic", "--no-baseline"]
@@ -434,3 +436,27 @@ def test_flags_of_a_table_reach_the_study(folder):
 def test_a_notation_for_a_plugins_dataset_is_refused():
     said = refused(*BASE, "--decimal", ",")
     assert "comes from a plugin, which knows how its file is written where: --decimal" in said
+
+
+def test_all_is_every_method_that_is_installed():
+    from fairbench.cli.run import _every_method
+
+    names = _every_method(load())
+    assert {"ridge", "single-task", "static-alpha", "barycenter"} <= set(names)
+    assert len(names) == len(load().components("method"))
+
+
+@pytest.mark.slow
+def test_all_methods_run_without_special_cases(tmp_path):
+    """On a binary and on a continuous attribute; what refuses one is left out and said."""
+    for dataset, more in (("synthetic", ["--set", "synthetic.rows=200"]), ("boston", [])):
+        out = tmp_path / dataset
+        flags = ["-m", "all", "-d", dataset, *more, "--seeds", "1", "--epochs", "1"]
+        result = CliRunner().invoke(main, ["run", *flags, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        manifest = RunFolder(out).read_manifest()
+        (methods,) = manifest["methods"].values()
+        assert len(methods) + len(manifest["left_out"]) == len(load().components("method"))
+        assert manifest["progress"]["trials_failed"] == 0
+        told = " ".join(manifest["notes"])
+        assert "barycenter reads the attribute at prediction" in told

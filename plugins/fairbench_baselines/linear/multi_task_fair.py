@@ -15,6 +15,8 @@ from fairbench.wrap import attributes_of, grouping, target_bins
 from fairbench_baselines.linear.convex import definite, minimum, solve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fairbench.dataset import FloatArray, IntArray
     from fairbench.fold import Fold, Part
     from fairbench.training import Training
@@ -56,7 +58,7 @@ class MultiTaskFair(Sweep):
     theta, lam, rho
         θ, λ and ρ above.
     trees
-        Of the random forest.
+        Of the random forest; with fewer than 30 some rows would be in the sample of every tree.
     attributes
         Protected attributes that form the groups; by default the dataset's first.
     """
@@ -66,7 +68,7 @@ class MultiTaskFair(Sweep):
     theta: Annotated[float, Ge(0), Le(1)] = 0.5
     lam: Annotated[float, Ge(0), Le(1)] = 0.5
     rho: Annotated[float, Gt(0)] = 0.01
-    trees: Annotated[int, Ge(1)] = 100
+    trees: Annotated[int, Ge(30)] = 100
     attributes: tuple[str, ...] = ()
 
     @property
@@ -85,6 +87,9 @@ class MultiTaskFair(Sweep):
 
     def check(self, fold: Fold, training: Training, /) -> None:
         attributes_of(fold, self.attributes)
+
+    def notes(self, work: Work, /) -> Sequence[str]:
+        return grouping(work.fold, self.attributes).notes
 
     def begin(self, trial: Trial, work: Work, /) -> _Membership:
         fold = work.fold

@@ -15,7 +15,7 @@ METHODS = [
     ("equal-means", "ridge", {}),
     ("frrm", "", {}),
     ("nclm", "", {}),
-    ("multi-task-fair-linear", "", {"trees": 10}),
+    ("multi-task-fair-linear", "", {"trees": 30}),
     ("moment-matching", "ridge", {}),
     ("barycenter", "ridge", {}),
     ("eo-postprocess", "", {"levels": 6, "bins": 2}),
