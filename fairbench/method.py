@@ -6,7 +6,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fairbench.errors import transient
 
@@ -23,6 +23,7 @@ __all__ = [
     "OneByOne",
     "Prediction",
     "Status",
+    "Sweep",
     "Tradeoff",
     "Trained",
     "Trial",
@@ -281,6 +282,41 @@ class OneByOne(Method):
                 attempted(work.fold, lambda trial=trial: self.fit(trial, work))  # type: ignore[misc]
                 for trial in work.trials
             ]
+        )
+
+
+class Sweep(Method):
+    """A method whose trials of one seed share all work but the last step.
+
+    A trial that raises has failed and the others go on, as those of `OneByOne`.
+    """
+
+    @abstractmethod
+    def begin(self, trial: Trial, work: Work, /) -> Any:
+        """What every value of the trial's seed begins from; must not read ``trial.value``."""
+
+    @abstractmethod
+    def finish(self, begun: Any, trial: Trial, work: Work, /) -> Prediction:
+        """Predict one trial."""
+
+    def notes(self, work: Work, /) -> Sequence[str]:
+        """Remarks for the manifest; by default none."""
+        return ()
+
+    def train(self, work: Work, /) -> Trained:
+        begun: dict[int, Any] = {}
+
+        def fit(trial: Trial) -> Prediction:
+            if trial.seed not in begun:
+                begun[trial.seed] = self.begin(trial, work)
+            return self.finish(begun[trial.seed], trial, work)
+
+        return Trained(
+            [
+                attempted(work.fold, lambda trial=trial: fit(trial))  # type: ignore[misc]
+                for trial in work.trials
+            ],
+            notes=self.notes(work),
         )
 
 

@@ -140,6 +140,8 @@ def run(
         executor = _built(registry, executor)
     with _followed(progress) as following:
         resolved = plan(study, registry, following.entered)
+        for remark in resolved.left_out:
+            following.noted(remark)
         chosen = _device(device)
         kernels: dict[str, kernel.Kernel] = {
             wanted: kernel.chosen(wanted, chosen)

@@ -198,6 +198,7 @@ class Session:
             **({} if self._audits is None else {"audits": self._audits}),
             "remarks": self._remarks,
             "notes": [
+                *self.description.get("noted", ()),
                 *self._remarks,
                 *gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
             ],

@@ -14,7 +14,7 @@ from torch import nn
 
 from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
 from fairbench.errors import StudyError
-from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained, Use
+from fairbench.method import Facts, Method, OneByOne, Prediction, Tradeoff, Trained, Use
 from fairbench.plugins import load
 from fairbench.plugins.conformance import (
     DatasetConformance,
@@ -429,6 +429,54 @@ class Declared(Secretive):
         return (Use("method", "ridge"),)
 
 
+class Centred(Changed):
+    """Predictions around the mean of those that are predicted together."""
+
+    def after(self, prediction, trial, work):
+        return replace(prediction, test=prediction.test - prediction.test.mean() + 50.0)
+
+
+class ByGroup(Changed):
+    """Reads a row's group to predict it, and keeps that to itself."""
+
+    def after(self, prediction, trial, work):
+        return replace(
+            prediction, test=prediction.test + work.fold.protected("test").groups[:, None]
+        )
+
+
+class Boasts(Ridge):
+    """Says that it trains on an attribute that it never looks at."""
+
+    facts: ClassVar = Facts(in_training="labels")
+
+
+class OnlyBinary(Changed):
+    """Cannot do with three groups, and does not say so."""
+
+    def after(self, prediction, trial, work):
+        assert work.fold.protected("train").kind == "binary"
+        return prediction
+
+
+class Unnamed(Ridge):
+    """An index error is all that it says of a group that training lacks."""
+
+    facts: ClassVar = Facts("yes", "labels")
+
+    def fit(self, trial, work):
+        train = work.fold.protected("train").groups
+        shift = np.bincount(train, weights=work.fold.dataset.features[work.fold.split.train, 0])
+        prediction = super().fit(trial, work)
+        moved = shift[work.fold.protected("test").groups]
+        return replace(prediction, test=prediction.test + moved[:, None] / len(train))
+
+
+class InItsOwnUnits(Changed):
+    def after(self, prediction, trial, work):
+        return replace(prediction, test=prediction.test.clip(40.0, 60.0))
+
+
 class TestMethodKit:
     def test_names_what_is_built_without_being_declared(self):
         kit = type("Kit", (MethodConformance,), {"component": Secretive})()
@@ -442,6 +490,13 @@ class TestMethodKit:
     def test_a_constant_must_say_so(self):
         assert failures(MethodConformance, Mean) == {"learns"}
         assert failures(MethodConformance, Mean, learns=False) == set()
+
+    def test_the_plain_end_is_compared_with_the_plain_method(self):
+        same = {"component": "mean-gap-ridge", "plain": "ridge"}
+        assert failures(MethodConformance, "mean-gap-ridge", plain="ridge") == set()
+        kit = type("Kit", (MethodConformance,), same | {"plain": "mean"})()
+        with pytest.raises(AssertionError, match="t = 0 is not 'mean'"):
+            kit.test_its_plain_end_is_the_plain_method()
 
     @pytest.mark.parametrize(
         ("method", "failed"),
@@ -459,6 +514,12 @@ class TestMethodKit:
             (Averaging, "trials_do_not_influence_each_other"),
             (Forgets, "one_prediction_per_trial"),
             (Secretive, "declares_what_it_builds"),
+            (Centred, "a_row_does_not_depend_on_those_predicted_with_it"),
+            (ByGroup, "declares_what_it_reads"),
+            (Boasts, "declares_what_it_reads"),
+            (OnlyBinary, "takes_the_kinds_it_says"),
+            (Unnamed, "a_group_that_training_lacks_is_predicted_or_named"),
+            (InItsOwnUnits, "follows_the_units_of_the_target"),
         ],
     )
     def test_fails_defects(self, method, failed):
