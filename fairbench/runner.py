@@ -167,7 +167,9 @@ def run(
                     following.noted(remark)
             registry.observers.run_started(str(folder.path))
             shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-            work = _jobs(resolved, kernels, waiting)
+            # What the baseline's luck hides is told before the methods are trained.
+            first = sorted(waiting, key=lambda chunk: chunk.method != description["baseline"])
+            work = _jobs(resolved, kernels, first)
             seconds = seconds_of(shared, work)
             outcomes = _outcomes(executor, shared, work, limits)
             try:
@@ -212,6 +214,9 @@ def _train(
             for outcome in outcomes:
                 with held():
                     session.keep(outcome)
+                    remarks = session.learned(outcome)
+                for remark in remarks:
+                    progress.noted(remark)
                 registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
                 with held():  # whose first imports must not be torn
                     progress.finished(outcome)

@@ -22,6 +22,7 @@ from fairbench.analyze.primary import Primary, declared_in
 if TYPE_CHECKING:
     from fairbench.analyze.axes import Axes
     from fairbench.analyze.held_out import Deployed
+    from fairbench.fold import Part
     from fairbench.store import Rows
 
 __all__ = ["Matched"]
@@ -119,13 +120,18 @@ class Matched(Tables):
         """
         axes = self.axes(error, disparity)
         views = {(name, *view) for name, view in self.primary.views.items()}
-        deployed = {
-            key: held
-            for key, held in self._deployed(error, disparity, tolerance).items()
-            if key[:3] in views and not self._on_test
-        }
+        parts: tuple[Part, ...] = () if self._on_test else ("test", "validation")
+        deployed, validated = [
+            {
+                key: held
+                for key, held in self._deployed(error, disparity, tolerance, part).items()
+                if key[:3] in views
+            }
+            for part in parts
+        ] or [{}, {}]
         return population_table(
             deployed,
+            validated,
             self._rows,
             self._component(axes.disparity),
             axes.disparity_best,
@@ -178,18 +184,22 @@ class Matched(Tables):
         return group_tables(held, self._rows, by_row)
 
     def _deployed(
-        self, error: str | None, disparity: str | None, tolerance: float | None
+        self,
+        error: str | None,
+        disparity: str | None,
+        tolerance: float | None,
+        part: Part = "test",
     ) -> Deployed:
-        """Test predictions of the baseline, and of every method where it is matched with it."""
+        """Predictions of the baseline, and of every method where it is matched with it."""
         axes = self.axes(error, disparity)
-        if (axes, tolerance) not in self._held:
+        if (axes, tolerance, part) not in self._held:
             base = baseline_points(self._fronts_of(axes), axes, self.baseline)
             points = points_deployed(base, self.matched(error, disparity, tolerance=tolerance))
-            self._held[axes, tolerance] = held_out(self._folder, points)
-        return self._held[axes, tolerance]
+            self._held[axes, tolerance, part] = held_out(self._folder, points, part=part)
+        return self._held[axes, tolerance, part]
 
     @cached_property
-    def _held(self) -> dict[tuple[Axes, float | None], Deployed]:
+    def _held(self) -> dict[tuple[Axes, float | None, Part], Deployed]:
         return {}
 
     def scales(self) -> pd.DataFrame:

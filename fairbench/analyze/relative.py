@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import as_loss
-from fairbench.analyze.noise import LEVEL
+from fairbench.analyze.rules import LEVEL
 from fairbench.errors import StudyError
 
 if TYPE_CHECKING:
