@@ -6,6 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import fairbench
 from fairbench import neighbours
+from fairbench.analyze import View
 from fairbench.errors import StudyError
 from fairbench.neighbours import Neighbours, nearest
 from fairbench.store import RunFolder
@@ -111,7 +112,7 @@ def test_a_run_that_no_individual_metric_asks_stores_none_and_says_how_to_get_on
         run = fairbench.run(study(metrics=["mae"]), out=tmp_path / "run", executor="serial")
     assert not RunFolder(tmp_path / "run").rows("boston").neighbours
     with pytest.raises(StudyError, match="no metric 'consistency'") as told:
-        run.fronts(disparity="consistency")
+        run.fronts(View(disparity="consistency"))
     assert "--metric consistency" in told.value.hint
     again = fairbench.run(
         study(metrics=["mae", "consistency"]), out=tmp_path / "run", executor="serial"

@@ -21,6 +21,7 @@ from fairbench.analyze import (
     INDICATORS,
     Box,
     HeldOut,
+    View,
     beyond_noise,
     boxes,
     chance,
@@ -358,7 +359,7 @@ def random_study(name: str, study: int) -> dict[str, dict[str, bool]]:
         )  # fmt: skip
         found = {}
         for metric in REAL:
-            own = run.verdicts("rmse", metric, tolerance=10.0).iloc[0]
+            own = run.verdicts(View("rmse", metric, tolerance=10.0)).iloc[0]
             found[metric] = {
                 "largest minus smallest": bool(own["p"] <= LEVEL and own["difference"] < 0),
                 "verdict": own["verdict"].startswith("fairer"),

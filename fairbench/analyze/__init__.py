@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.ahead import Ahead
 from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
@@ -20,6 +21,7 @@ from fairbench.analyze.axes import (
     as_loss,
     nondominated,
 )
+from fairbench.analyze.box import Box, boxes
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
     Across,
@@ -102,11 +104,7 @@ from fairbench.analyze.rules import (
 from fairbench.analyze.run import (
     Run,
 )
-from fairbench.analyze.selection import (
-    Box,
-    boxes,
-    optimism,
-)
+from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.summary import (
@@ -123,6 +121,7 @@ from fairbench.analyze.verdicts import (
     judge,
     verdicts,
 )
+from fairbench.analyze.view import View
 
 __all__ = [
     "ACCURACY",
@@ -135,6 +134,7 @@ __all__ = [
     "MARGIN",
     "RULES",
     "Across",
+    "Ahead",
     "Axes",
     "Best",
     "Box",
@@ -152,6 +152,7 @@ __all__ = [
     "Rule",
     "Run",
     "Spread",
+    "View",
     "across_datasets",
     "arbitrariness_table",
     "as_loss",

@@ -1,4 +1,7 @@
-"""Methods where they are matched with the baseline, and what their predictions say of groups."""
+"""Methods where they are matched with the baseline, and what their predictions say of groups.
+
+The second of three files that make up a `Run`: `_tabled`, this one, `run`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fairbench.analyze._tabled import Tables, once
+from fairbench.analyze._once import once_per_view
+from fairbench.analyze._tabled import Tables
 from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.debiased import debiased_table
 from fairbench.analyze.group_evidence import group_tables
@@ -18,6 +22,7 @@ from fairbench.analyze.overlap import Overlap, split_overlap
 from fairbench.analyze.permutation import row_values
 from fairbench.analyze.population import population_table
 from fairbench.analyze.primary import Primary, declared_in
+from fairbench.analyze.view import DECLARED, View
 
 if TYPE_CHECKING:
     from fairbench.analyze.axes import Axes
@@ -72,61 +77,39 @@ class Matched(Tables):
         """Datasets of this run that are described only, because it selects on test rows."""
         return tuple(self.manifest["datasets"]) if self.selection == "test" else ()
 
-    @once
-    def matched(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def matched(self, view: View = DECLARED, /) -> pd.DataFrame:
         """The fairest trial of each method within reach of the baseline's validation error.
 
         One row per split and seed, see `fairbench.analyze.matched_points`; without rows where
-        the study has no baseline. `tolerance` is the margin of the study's primary analysis
-        where it is left out.
+        the study has no baseline. The tolerance is the margin of the study's primary analysis
+        where the view names none.
         """
-        axes = self.axes(error, disparity)
-        reach = self.primary.margin if tolerance is None else tolerance
+        axes = self.axes(view)
+        reach = self.primary.margin if view.tolerance is None else view.tolerance
         return matched_points(self._fronts_of(axes), axes, self.baseline, tolerance=reach)
 
-    @once
-    def debiased(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def debiased(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Variance between groups without what chance adds: see `fairbench.analyze.debiased_table`.
 
         Without rows for a metric that compares no means.
         """
-        by_row = row_values(self._component(self.axes(error, disparity).disparity))
-        held = {} if by_row is None else self._deployed(error, disparity, tolerance)
+        by_row = row_values(self._component(self.axes(view).disparity))
+        held = {} if by_row is None else self._deployed(view)
         return debiased_table(held, self._rows, by_row, self.baseline, self.corrections)
 
-    @once
-    def population(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def population(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Differences to the baseline in the population: see `population_table`.
 
         For the views of the primary analysis; without rows under selection on test rows.
         """
-        axes = self.axes(error, disparity)
-        views = {(name, *view) for name, view in self.primary.views.items()}
+        axes = self.axes(view)
+        views = {(name, *place) for name, place in self.primary.views.items()}
         parts: tuple[Part, ...] = () if self._on_test else ("test", "validation")
         deployed, validated = [
-            {
-                key: held
-                for key, held in self._deployed(error, disparity, tolerance, part).items()
-                if key[:3] in views
-            }
+            {key: held for key, held in self._deployed(view, part).items() if key[:3] in views}
             for part in parts
         ] or [{}, {}]
         return population_table(
@@ -140,63 +123,38 @@ class Matched(Tables):
             self.manifest["study"]["entropy"],
         )
 
-    @once
-    def group_intervals(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def group_intervals(self, view: View = DECLARED, /) -> pd.DataFrame:
         """What the metric says of each group, with intervals: `fairbench.analyze.group_tables`.
 
         Of the baseline and of every method where it is matched with it.
         """
-        return self._by_group(error, disparity, tolerance)[0]
+        return self._by_group(view)[0]
 
-    @once
-    def group_pairs(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def group_pairs(self, view: View = DECLARED, /) -> pd.DataFrame:
         """How sure it is that two groups differ: see `fairbench.analyze.group_tables`."""
-        return self._by_group(error, disparity, tolerance)[1]
+        return self._by_group(view)[1]
 
-    @once
-    def arbitrariness(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def arbitrariness(self, view: View = DECLARED, /) -> pd.DataFrame:
         """How far predictions move with the seed: see `fairbench.analyze.arbitrariness_table`."""
-        return arbitrariness_table(self._deployed(error, disparity, tolerance), self._rows)
+        return arbitrariness_table(self._deployed(view), self._rows)
 
-    def _by_group(
-        self, error: str | None, disparity: str | None, tolerance: float | None
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        by_row = row_values(self._component(self.axes(error, disparity).disparity))
-        held = {} if by_row is None else self._deployed(error, disparity, tolerance)
+    def _by_group(self, view: View, /) -> tuple[pd.DataFrame, pd.DataFrame]:
+        by_row = row_values(self._component(self.axes(view).disparity))
+        held = {} if by_row is None else self._deployed(view)
         return group_tables(held, self._rows, by_row)
 
-    def _deployed(
-        self,
-        error: str | None,
-        disparity: str | None,
-        tolerance: float | None,
-        part: Part = "test",
-    ) -> Deployed:
+    def _deployed(self, view: View, /, part: Part = "test") -> Deployed:
         """Predictions of the baseline, and of every method where it is matched with it."""
-        axes = self.axes(error, disparity)
-        if (axes, tolerance, part) not in self._held:
+        axes = self.axes(view)
+        key = axes, view.tolerance, part
+        if key not in self._held:
             base = baseline_points(self._fronts_of(axes), axes, self.baseline)
-            points = points_deployed(base, self.matched(error, disparity, tolerance=tolerance))
-            self._held[axes, tolerance, part] = held_out(self._folder, points, part=part)
-        return self._held[axes, tolerance, part]
+            points = points_deployed(base, self.matched(view))
+            self._held[key] = held_out(self._folder, points, part=part)
+        return self._held[key]
 
     @cached_property
     def _held(self) -> dict[tuple[Axes, float | None, Part], Deployed]:

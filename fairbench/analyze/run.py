@@ -1,4 +1,8 @@
-"""A run with pandas in hand: its tables, and what can be concluded from them."""
+"""A run with pandas in hand: its tables, and what can be concluded from them.
+
+A `Run` is read in three files: `_tabled` (tables of what is stored), `_matched` (methods where one
+would deploy them) and this one (conclusions).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze._matched import Matched
-from fairbench.analyze._tabled import once
+from fairbench.analyze._once import once, once_per_axes, once_per_view
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.box import Box, boxes
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
@@ -24,10 +29,11 @@ from fairbench.analyze.matched import (
 )
 from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.relative import relative_table
-from fairbench.analyze.selection import Box, boxes, optimism
+from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
 from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased, with_population
+from fairbench.analyze.view import DECLARED, View
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -39,13 +45,16 @@ __all__ = ["Run"]
 class Run(Matched):
     """What a run folder says, as pandas frames computed from its stored predictions.
 
-    Each table is computed once; a method returns a copy that is yours to change. `error` and
-    `disparity` name two metrics of the run; left out, they are the axes of its study.
+    Each table is computed once; a method returns a copy that is yours to change. It reads the run
+    by what its study declared, or by the metrics and the tolerance of the `View` that it is given;
+    where the run has no such metric it raises `StudyError`.
 
     Parameters
     ----------
     path
         A run folder.
+    ahead
+        What was measured of its chunks while others were trained, if anything was.
 
     Raises
     ------
@@ -53,78 +62,61 @@ class Run(Matched):
         Where there is no readable manifest.
     """
 
-    @once
-    def verdicts(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def verdicts(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Differences to the baseline with intervals, tests, a verdict and a sentence.
 
         One row per dataset, target, attribute and method, see `fairbench.analyze.judge`.
         """
-        axes = self.axes(error, disparity)
+        axes = self.axes(view)
         return judge(
             self._fronts_of(axes),
             axes,
             self.baseline,
             self.corrections,
             primary=self.primary,
-            tolerance=tolerance,
+            tolerance=view.tolerance,
             groups=self._groups,
-            chance=self.noise(error, disparity),
-            population=self.population(error, disparity, tolerance=tolerance),
-            debiased=self.debiased(error, disparity, tolerance=tolerance),
+            chance=self.noise(view),
+            population=self.population(view),
+            debiased=self.debiased(view),
             on_test=self._on_test,
-            others=self.other_p(error, disparity, tolerance=tolerance)["p"].to_numpy(),
+            others=self.other_p(view)["p"].to_numpy(),
         )
 
-    @once
-    def other_p(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def other_p(self, view: View = DECLARED, /) -> pd.DataFrame:
         """p-values of the comparisons that every other disparity metric makes: column ``p``."""
-        compared = self._every_metric(error, disparity, tolerance=tolerance)
-        name = self.axes(error, disparity).disparity
-        return compared.loc[~compared["primary"] & (compared["metric"] != name), ["p"]]
+        compared = self._every_metric(view)
+        name = self.axes(view).disparity
+        other = ~compared["primary"] & (compared["metric"] != name)
+        return compared.loc[other, ["p"]].reset_index(drop=True)
 
-    @once
-    def all_verdicts(
-        self,
-        error: str | None = None,
-        disparity: str | None = None,
-        *,
-        tolerance: float | None = None,
-    ) -> pd.DataFrame:
+    @once_per_view
+    def all_verdicts(self, view: View = DECLARED, /) -> pd.DataFrame:
         """The same chosen trials judged by every disparity metric, named in column ``metric``.
 
         Trials are chosen by `disparity`; `fairbench.analyze.disagreements` of this table says
         where another metric contradicts it. All but the primary analysis are corrected as one
         family of exploratory comparisons.
         """
-        compared = self._every_metric(error, disparity, tolerance=tolerance)
-        chosen_by = self.axes(error, disparity)
+        compared = self._every_metric(view)
+        chosen_by = self.axes(view)
         tables = []
         for name in dict.fromkeys(compared["metric"]):
             own = (compared["metric"] == name).to_numpy()
             table = compared[own].drop(columns=["metric", "primary"]).reset_index(drop=True)
-            table = with_chance(table, self.noise(error, disparity))
+            table = with_chance(table, self.noise(view))
             if name != chosen_by.disparity:  # labels were dealt for that metric alone
                 table["chance_p"] = np.nan
             else:
-                debiased = self.debiased(error, disparity, tolerance=tolerance)
+                debiased = self.debiased(view)
                 table = with_debiased(table, debiased)
-                beyond = self.population(error, disparity, tolerance=tolerance)
+                beyond = self.population(view)
                 table = with_population(table, beyond)
             judged = verdicts(
                 table,
-                self.axes(chosen_by.error, name),
+                self.axes(View(chosen_by.error, name)),
                 self.baseline,
                 primary=self.primary,
                 on_test=self._on_test,
@@ -132,21 +124,19 @@ class Run(Matched):
             )
             tables.append(judged.assign(metric=name))
         if not tables:
-            return self.verdicts(error, disparity, tolerance=tolerance).assign(metric="")
+            return self.verdicts(view).assign(metric="")
         return pd.concat(tables, ignore_index=True)
 
-    @once
-    def _every_metric(
-        self, error: str | None, disparity: str | None, *, tolerance: float | None
-    ) -> pd.DataFrame:
+    @once_per_view
+    def _every_metric(self, view: View, /) -> pd.DataFrame:
         """Comparisons by every disparity metric, and which of them are the primary analysis."""
-        chosen_by = self.axes(error, disparity)
+        chosen_by = self.axes(view)
         stated = self.primary
-        margin = stated.margin if tolerance is None else tolerance
-        points = self.matched(error, disparity, tolerance=tolerance)
+        margin = stated.margin if view.tolerance is None else view.tolerance
+        points = self.matched(view)
         chosen = points[list(CHOSEN)]
         several = [
-            self.axes(chosen_by.error, component.name)
+            self.axes(View(chosen_by.error, component.name))
             for component in self.components
             if self.describe(component.name).role == "disparity"
         ]
@@ -165,25 +155,25 @@ class Run(Matched):
             primary=compared["metric"].isin(covered) & np.array(first, dtype=bool)
         )
 
-    @once
-    def noise(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def noise(self, view: View = DECLARED, /) -> pd.DataFrame:
         """The noise floor of the baseline, and whether its disparity is more than chance.
 
         The columns of `fairbench.analyze.noise_floor` and of `fairbench.analyze.Chance`: the
         metric with group labels dealt at random, the p-value of the true ones, and why a p-value
         could not have been small.
         """
-        axes = self.axes(error, disparity)
+        axes = self.axes(view)
         fronts = self._fronts_of(axes)
         floor = noise_floor(fronts, axes, self.baseline)
         points = baseline_points(fronts, axes, self.baseline)
         metric = self._component(axes.disparity)
         return against_chance(self._folder, floor, points, metric, axes.disparity_best)
 
-    @once
-    def skill(self, error: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def skill(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Whether the baseline is better than predicting the mean: see `baseline_skill`."""
-        axes = self.axes(error)
+        axes = self.axes(view)
         return baseline_skill(
             baseline_points(self._fronts_of(axes), axes, self.baseline),
             self._rows,
@@ -193,40 +183,38 @@ class Run(Matched):
             self.corrections,
         )
 
-    def boxes(
-        self, error: str | None = None, disparity: str | None = None
-    ) -> dict[tuple[Hashable, ...], Box]:
+    def boxes(self, view: View = DECLARED, /) -> dict[tuple[Hashable, ...], Box]:
         """Ideal and reference point per (dataset, target, attribute), fixed by this run's data."""
-        axes = self.axes(error, disparity)
+        axes = self.axes(view)
         return boxes(self._fronts_of(axes), axes)
 
-    @once
-    def optimism(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def optimism(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Hypervolume lost by choosing honestly: see `fairbench.analyze.optimism`."""
-        axes = self.axes(error, disparity)
-        return optimism(self._fronts_of(axes), axes, self.boxes(error, disparity))
+        axes = self.axes(view)
+        return optimism(self._fronts_of(axes), axes, self.boxes(view))
 
-    @once
-    def relative(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def relative(self, view: View = DECLARED, /) -> pd.DataFrame:
         """ARFG, ARE and Δm of every method: see `fairbench.analyze.relative_table`."""
-        axes, chance = self.axes(error, disparity), self.noise(error, disparity)
+        axes, chance = self.axes(view), self.noise(view)
         return relative_table(self._metrics, axes, self.baseline, chance)
 
-    @once
-    def indicators(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def indicators(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Hypervolume, IGD⁺ and ε of every front: see `fairbench.analyze.indicators_table`."""
-        axes = self.axes(error, disparity)
-        return indicators_table(self._fronts_of(axes), axes, self.boxes(error, disparity))
+        axes = self.axes(view)
+        return indicators_table(self._fronts_of(axes), axes, self.boxes(view))
 
-    @once
-    def quality(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def quality(self, view: View = DECLARED, /) -> pd.DataFrame:
         """Fronts as a whole, means over splits: see `fairbench.analyze.mean_over_splits`.
 
         The indicators of the fronts chosen on selection rows, the ``gain`` in hypervolume over
         the baseline's on the same split and seed, the hypervolume ``test_selected`` of fronts
         chosen on test rows instead, and the ``gap`` between the two.
         """
-        table = self.indicators(error, disparity)
+        table = self.indicators(view)
         repeat = [*METHOD[:3], "split", "seed"]
         base = table[table["method"] == self.baseline].set_index(repeat)["hypervolume"]
         paired_with = table[repeat].merge(base.rename("base").reset_index(), on=repeat, how="left")
@@ -234,14 +222,14 @@ class Run(Matched):
         table.loc[table["method"] == self.baseline, "gain"] = np.nan
         corrections = self.corrections
         honest = mean_over_splits(table, (*INDICATORS, "gain"), corrections)
-        lost = self.optimism(error, disparity)
+        lost = self.optimism(view)
         optimism = mean_over_splits(lost, ("test_selected", "gap"), corrections)
         return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
 
-    @once
-    def attainment(self, error: str | None = None, disparity: str | None = None) -> pd.DataFrame:
+    @once_per_axes
+    def attainment(self, view: View = DECLARED, /) -> pd.DataFrame:
         """25, 50 and 75 % attainment surfaces: see `fairbench.analyze.attainment_table`."""
-        axes = self.axes(error, disparity)
+        axes = self.axes(view)
         return attainment_table(self._fronts_of(axes), axes)
 
     @once

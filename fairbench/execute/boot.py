@@ -29,7 +29,6 @@ __all__ = [
     "PULSE",
     "READY",
     "Line",
-    "complaint",
     "start",
 ]
 
@@ -69,6 +68,22 @@ class Line:
         head = self._read(9)
         return head[:1], self._read(int.from_bytes(head[1:], "little"))
 
+    def hello(self) -> None:
+        """Tell the driver that everything is imported and the data are wanted."""
+        self.send(HELLO)
+
+    def ready(self) -> None:
+        """Tell the driver that the data have arrived."""
+        self.send(READY)
+
+    def failed(self, error: BaseException, /) -> None:
+        """Tell the driver why this worker cannot start."""
+        self.send(FAILED, _complaint(error))
+
+    def outcome(self, content: bytes, /) -> None:
+        """Tell the driver what came of a chunk."""
+        self.send(OUTCOME, content)
+
     def find(self, greeting: bytes, /) -> None:
         """Skip everything before the other side's greeting, and that."""
         read = b""
@@ -93,7 +108,7 @@ def start() -> None:
         try:
             serve = _prepared(pickle.loads(told))  # noqa: S301  # from the process that started us
         except BaseException as error:
-            line.send(FAILED, complaint(error))
+            line.failed(error)
             os._exit(1)
         serve(line)
     except (OSError, EOFError):
@@ -136,7 +151,7 @@ def _prepared(driver: dict[str, Any]) -> Any:
     return serve
 
 
-def complaint(error: BaseException) -> bytes:
+def _complaint(error: BaseException) -> bytes:
     """What was raised, where and how to mend it, as JSON."""
     what, where = f"{type(error).__name__}: {error}", ""
     if places := extract_tb(error.__traceback__):

@@ -6,11 +6,24 @@ import os
 import pickle
 import threading
 from queue import SimpleQueue
+from typing import Protocol
 
-from fairbench.execute.boot import FAILED, HELLO, OUTCOME, READY, Line, complaint
 from fairbench.execute.job import Job, Shared, carry_out, packed
 
 __all__ = ["serve"]
+
+
+class Line(Protocol):
+    """The worker's end of the talk: see `fairbench.execute.boot`, which opens it.
+
+    It is given, not imported: boot runs before fairbench can be found, and imports this module.
+    """
+
+    def hello(self) -> None: ...
+    def ready(self) -> None: ...
+    def failed(self, error: BaseException, /) -> None: ...
+    def outcome(self, content: bytes, /) -> None: ...
+    def receive(self) -> tuple[bytes, bytes]: ...
 
 
 def serve(line: Line, /) -> None:
@@ -23,16 +36,16 @@ def serve(line: Line, /) -> None:
     """
     messages: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, messages), daemon=True).start()
-    line.send(HELLO)
+    line.hello()
     try:
         shared: Shared = pickle.loads(messages.get())  # noqa: S301  # from our driver
     except Exception as error:  # such as a class that only the driver can find
-        line.send(FAILED, complaint(error))
+        line.failed(error)
         return
-    line.send(READY)
+    line.ready()
     while True:
         job: Job = pickle.loads(messages.get())  # noqa: S301
-        line.send(OUTCOME, packed(carry_out(shared, job)))
+        line.outcome(packed(carry_out(shared, job)))
 
 
 def _listen(line: Line, messages: SimpleQueue[bytes]) -> None:

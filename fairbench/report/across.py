@@ -13,8 +13,8 @@ from fairbench.analyze import FEWEST_DATASETS, across_datasets
 
 if TYPE_CHECKING:
     from fairbench.analyze import Across
-    from fairbench.report.contents import Sheet
     from fairbench.report.judgement import Judgement
+    from fairbench.report.sheet import Sheet
 
 __all__ = ["UNITS", "Comparison", "compared_across"]
 

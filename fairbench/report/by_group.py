@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Axes, Run
+    from fairbench.analyze import Run, View
 
 __all__ = ["GroupEvidence", "group_evidence"]
 
@@ -37,19 +37,17 @@ class GroupEvidence:
 def group_evidence(
     runs: Sequence[Run],
     renamed: Callable[[Sequence[pd.DataFrame]], pd.DataFrame],
-    axes: Axes,
-    tolerance: float | None,
+    view: View,
     /,
 ) -> GroupEvidence:
     """Gather what `runs` say of groups; `renamed` puts one table per run together."""
-    names = axes.error, axes.disparity
 
     def all_of(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         return renamed(tables).reset_index(drop=True)
 
     return GroupEvidence(
-        intervals=all_of([run.group_intervals(*names, tolerance=tolerance) for run in runs]),
-        pairs=all_of([run.group_pairs(*names, tolerance=tolerance) for run in runs]),
-        debiased=all_of([run.debiased(*names, tolerance=tolerance) for run in runs]),
-        arbitrariness=all_of([run.arbitrariness(*names, tolerance=tolerance) for run in runs]),
+        intervals=all_of([run.group_intervals(view) for run in runs]),
+        pairs=all_of([run.group_pairs(view) for run in runs]),
+        debiased=all_of([run.debiased(view) for run in runs]),
+        arbitrariness=all_of([run.arbitrariness(view) for run in runs]),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -16,46 +16,13 @@ from fairbench.report.across import Comparison, compared_across
 from fairbench.report.by_group import GroupEvidence, group_evidence
 from fairbench.report.judgement import Judgement, judgement
 from fairbench.report.points import averaged_fronts
+from fairbench.report.sheet import Sheet
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Run
+    from fairbench.analyze import Run, View
     from fairbench.plugins import MetricDescription
-    from fairbench.report.reporter import View
 
-__all__ = ["Contents", "Sheet", "gather"]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One dataset of a report, with every method that was run on it.
-
-    Attributes
-    ----------
-    facts, protocol
-        What the manifest says of the dataset and of the protocol.
-    methods
-        What the manifest says of each method, by label, the baseline first.
-    baseline
-        Label of the method the others are read against, if there is one.
-    """
-
-    label: str
-    facts: Mapping[str, Any]
-    protocol: Mapping[str, Any]
-    methods: Mapping[str, Mapping[str, Any]]
-    baseline: str | None
-
-    @property
-    def views(self) -> Iterator[tuple[str, str]]:
-        """Every target with every protected attribute, the main ones first."""
-        for target in self.facts["targets"]:
-            for attribute in self.facts["protected"]:
-                yield target, attribute["name"]
-
-    def tradeoff(self, method: str, value: float) -> str:
-        """A trade-off value with its symbol, or a dash."""
-        tradeoff = self.methods[method]["tradeoff"]
-        return "–" if tradeoff is None or pd.isna(value) else f"{tradeoff['name']} = {value:.4g}"
+__all__ = ["Contents", "gather"]
 
 
 @dataclass(frozen=True)
@@ -123,13 +90,14 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         Where a run lacks the metrics of `view`, or one has the wrong role.
     """
     axes = _axes(runs, view)
+    view = replace(view, error=axes.error, disparity=axes.disparity)
     names = _Names(runs)
     sheets: dict[str, Sheet] = {}
     for run in runs:
         names.add(run, sheets)
-    fronts = names.table([run.fronts(axes.error, axes.disparity) for run in runs])
+    fronts = names.table([run.fronts(view) for run in runs])
     baselines = {sheet.label: sheet.baseline for sheet in sheets.values()}
-    judged = judgement(runs, names.table, fronts, axes, baselines, view.tolerance)
+    judged = judgement(runs, names.table, fronts, baselines, view)
     margin = runs[0].primary.margin if view.tolerance is None else view.tolerance
     metrics = {
         component.name: cast("MetricDescription", component.description)
@@ -151,11 +119,11 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         groups=names.table([run.groups() for run in runs]),
         fronts=fronts,
         averages=averaged_fronts(fronts, axes),
-        summary=names.table([run.summary(axes.error, axes.disparity) for run in runs]),
+        summary=names.table([run.summary(view) for run in runs]),
         failures=names.table([run.failures() for run in runs]),
         judgement=judged,
         unfinished=tuple(run.unfinished for run in runs if run.unfinished),
-        by_group=group_evidence(runs, names.table, axes, view.tolerance),
+        by_group=group_evidence(runs, names.table, view),
         across=compared_across(
             tuple(sheets.values()), judged, spread, metrics[axes.disparity].unit, margin
         ),
@@ -175,7 +143,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
 
 
 def _axes(runs: Sequence[Run], view: View) -> Axes:
-    axes = runs[0].axes(view.error, view.disparity)
+    axes = runs[0].axes(view)
     for run in runs:
         for name, role in ((axes.error, "error"), (axes.disparity, "disparity")):
             found = run.describe(name)

@@ -11,7 +11,7 @@ import pandas as pd
 from fairbench.analyze import disagreements, judge
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Axes, Primary, Run
+    from fairbench.analyze import Primary, Run, View
 
 __all__ = ["Judgement", "judgement"]
 
@@ -56,9 +56,8 @@ def judgement(
     runs: Sequence[Run],
     renamed: Renamed,
     fronts: pd.DataFrame,
-    axes: Axes,
     baselines: Mapping[str, str | None],
-    tolerance: float | None,
+    view: View,
     /,
 ) -> Judgement:
     """Judge every method of every dataset.
@@ -72,30 +71,31 @@ def judgement(
     baselines
         Label of the baseline, by label of the dataset.
     """
-    names = axes.error, axes.disparity
+    axes = runs[0].axes(view)
     found = renamed([_corrections(run) for run in runs])
     corrections = dict(zip(found["dataset"], found["correction"], strict=True))
     views = renamed([_views(run) for run in runs])
     primary = runs[0].primary.seen_as(
         {name: (target, attribute) for name, target, attribute in views.to_numpy().tolist()}
     )
-    noise = renamed([run.noise(*names) for run in runs])
+    noise = renamed([run.noise(view) for run in runs])
     population = None
-    if tolerance is None:  # it is about the points of the declared margin
-        population = renamed([run.population(*names) for run in runs])
+    if view.tolerance is None:  # it is about the points of the declared margin
+        population = renamed([run.population(view) for run in runs])
         population = population.drop_duplicates(["dataset", "target", "protected", "method"])
     groups = renamed([run.groups() for run in runs])
-    debiased = renamed([run.debiased(*names, tolerance=tolerance) for run in runs])
+    debiased = renamed([run.debiased(view) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
-    other = pd.concat([run.other_p(*names, tolerance=tolerance)["p"] for run in runs])
-    judged = [
+    other = pd.concat([run.other_p(view)["p"] for run in runs])
+    kept = [run.verdicts(view) for run in runs if len(runs) == 1 and view.tolerance is None]
+    judged = [renamed([table]) for table in kept] or [
         judge(
             fronts[fronts["dataset"].isin(own)],
             axes,
             baseline,
             corrections,
             primary=primary,
-            tolerance=tolerance,
+            tolerance=view.tolerance,
             groups=groups,
             population=population,
             chance=noise.drop_duplicates(["dataset", "target", "protected"]),
@@ -105,15 +105,15 @@ def judgement(
         )
         for baseline, own in _by_baseline(baselines).items()
     ]
-    several = [run.all_verdicts(*names, tolerance=tolerance) for run in runs]
+    several = [run.all_verdicts(view) for run in runs]
     return Judgement(
         verdicts=pd.concat(judged, ignore_index=True),
         disagreements=renamed([disagreements(table) for table in several]),
         noise=noise,
-        quality=renamed([run.quality(*names) for run in runs]),
-        boxes=renamed([_boxes(run, axes) for run in runs]),
+        quality=renamed([run.quality(view) for run in runs]),
+        boxes=renamed([_boxes(run, view) for run in runs]),
         audits=renamed([run.audits() for run in runs]).drop_duplicates(ignore_index=True),
-        skill=renamed([run.skill(axes.error) for run in runs]).drop_duplicates(
+        skill=renamed([run.skill(view) for run in runs]).drop_duplicates(
             ["dataset", "target"], ignore_index=True
         ),
         primary=primary,
@@ -137,8 +137,8 @@ def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
     return found
 
 
-def _boxes(run: Run, axes: Axes) -> pd.DataFrame:
-    found = run.boxes(axes.error, axes.disparity)
+def _boxes(run: Run, view: View) -> pd.DataFrame:
+    found = run.boxes(view)
     columns = ["dataset", "target", "protected", "ideal", "reference"]
     rows = [(*place, box.ideal, box.reference) for place, box in found.items()]
     return pd.DataFrame(rows, columns=columns)

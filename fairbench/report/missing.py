@@ -11,7 +11,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fairbench.report.contents import Contents, Sheet
+    from fairbench.report.contents import Contents
+    from fairbench.report.sheet import Sheet
 
 __all__ = ["unusable"]
 

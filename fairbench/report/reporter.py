@@ -4,34 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Run
+    from fairbench.analyze import Run, View
 
-__all__ = ["Documents", "Reporter", "View"]
+__all__ = ["Documents", "Reporter"]
 
 Documents = Mapping[str, str | bytes]
 """Contents by file name, the main one first."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What to look at.
-
-    Parameters
-    ----------
-    error, disparity
-        Names of two metrics; None for the axes of the first run's study.
-    tolerance
-        Share by which the error of a method may exceed the baseline's where the two are
-        compared; None for the margin that the first run's study declared.
-    """
-
-    error: str | None = None
-    disparity: str | None = None
-    tolerance: float | None = None
 
 
 class Reporter(ABC):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fairbench.analyze import HeldOut, Run, between_groups, group_values
+from fairbench.analyze import HeldOut, Run, View, between_groups, group_values
 from fairbench.analyze.debiased import debiased_by_split, needs_debiasing
 from fairbench.dataset import Protected
 
@@ -101,7 +101,7 @@ def test_of_a_run(make_run, metrics):
     path = make_run(
         splits=5, seeds=(0, 1), rows=200, predict=predict, metrics=("rmse", "residual-gap")
     ).path
-    found = Run(path).debiased("rmse", "residual-gap").iloc[0]
+    found = Run(path).debiased(View("rmse", "residual-gap")).iloc[0]
     assert found["method"] == "tuned"
     assert found["base_variance"] == pytest.approx(0.5, abs=0.1)  # of 0 and 1, two groups
     assert found["variance"] == pytest.approx(0.125, abs=0.04)
@@ -131,8 +131,8 @@ def test_verdicts_of_many_groups_need_it(make_run, metrics):
             metrics=("rmse", "residual-gap"),
         ).path
     )
-    found = run.verdicts("rmse", "residual-gap").iloc[0]
-    table = run.debiased("rmse", "residual-gap").iloc[0]
+    found = run.verdicts(View("rmse", "residual-gap")).iloc[0]
+    table = run.debiased(View("rmse", "residual-gap")).iloc[0]
     assert table["needed"]
     assert found["debiased_difference"] == table["difference"] < 0
     assert found["debiased_p"] == table["p"]

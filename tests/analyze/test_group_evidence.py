@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairbench.analyze import HeldOut, Run, group_values, holm
+from fairbench.analyze import HeldOut, Run, View, group_values, holm
 from fairbench.analyze.group_evidence import pairs_of
 from fairbench.dataset import Protected
 
@@ -85,9 +85,9 @@ def test_of_a_run(make_run):
 
     folder = make_run(splits=4, rows=200, predict=predict, metrics=("rmse", "residual-gap"))
     run = Run(folder.path)
-    pairs = run.group_pairs("rmse", "residual-gap").set_index("method")
+    pairs = run.group_pairs(View("rmse", "residual-gap")).set_index("method")
     assert pairs["evidence"].to_dict() == {"base": "strong", "tuned": "within chance"}
-    groups = run.group_intervals("rmse", "residual-gap").set_index(["method", "group"])
+    groups = run.group_intervals(View("rmse", "residual-gap")).set_index(["method", "group"])
     own = groups.loc[("base", "m")]
     assert own["low"] < 1.0 < own["high"]
     assert own["high"] - own["low"] < 0.3

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fairbench.analyze import (
     Axes,
     Run,
+    View,
     beyond_noise,
     chance,
     noise_floor,
@@ -258,7 +259,7 @@ def test_on_runs(make_run, metrics):
     first = Run(path).noise()
     assert first["p"].item() > 0.05
     pd.testing.assert_frame_equal(first, Run(path).noise())  # the same draws every time
-    turned = Run(path).noise(disparity="closeness").iloc[0]
+    turned = Run(path).noise(View(disparity="closeness")).iloc[0]
     assert turned["disparity"] == -first["disparity"].item()
     assert turned["loss"] == first["loss"].item()
     assert turned["p"] == first["p"].item()

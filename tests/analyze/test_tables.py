@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fairbench.analyze import Axes, Run, as_loss, fronts_table, nondominated
+from fairbench.analyze import Axes, Run, View, as_loss, fronts_table, nondominated
 from fairbench.errors import RunFolderError, StudyError
 from fairbench.method import Trial
 
@@ -136,10 +136,10 @@ def test_selection_on_test_is_what_the_protocol_says(make_run, metrics):
 
 
 def test_a_metric_best_when_high_makes_the_same_front_as_its_negative(run):
-    low, high = run.fronts(), run.fronts(disparity="closeness")
+    low, high = run.fronts(), run.fronts(View(disparity="closeness"))
     assert low["front"].equals(high["front"])
     assert high["disparity"].dropna().max() <= 0
-    assert run.axes(disparity="closeness") == Axes("err", "closeness", "low", "high")
+    assert run.axes(View(disparity="closeness")) == Axes("err", "closeness", "low", "high")
 
 
 @given(arrays(float, (12, 2), elements=st.sampled_from([0.0, 1.0, 2.0, 3.0, np.nan])))
@@ -209,12 +209,12 @@ def test_a_metric_whose_plugin_is_gone_is_left_out_with_a_note(make_run, metrics
     assert len(run.notes) == 1
     assert "'vanished' is left out" in run.notes[0]
     with pytest.raises(StudyError, match=r"no metric 'vanished'.*left out"):
-        run.fronts(disparity="vanished")
+        run.fronts(View(disparity="vanished"))
 
 
 def test_an_unknown_metric_names_the_nearest(run):
     with pytest.raises(StudyError, match="did you mean 'gap'"):
-        run.fronts(disparity="gab")
+        run.fronts(View(disparity="gab"))
 
 
 def test_tables_are_the_callers_to_change(run):
@@ -234,15 +234,15 @@ def test_what_a_run_concludes_is_computed_once_and_the_callers_to_change(make_ru
     kept = first.copy()
     first["dataset"] = "changed"
     # Nothing is left to compute it from a second time.
-    for attribute in ("_metrics", "_trials"):
-        run.__dict__[attribute] = None
+    for other in ("metrics", "trials"):
+        run._tables.pop(other, None)
     shutil.rmtree(run.path)
     pd.testing.assert_frame_equal(getattr(run, name)(), kept)
 
 
 def test_another_view_is_computed_anew(run):
-    assert not run.matched(tolerance=5.0).equals(run.matched(tolerance=0.0))
-    assert not run.summary(disparity="closeness").equals(run.summary())
+    assert not run.matched(View(tolerance=5.0)).equals(run.matched(View(tolerance=0.0)))
+    assert not run.summary(View(disparity="closeness")).equals(run.summary())
 
 
 def test_no_run_folder(tmp_path):

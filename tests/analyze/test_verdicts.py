@@ -9,6 +9,7 @@ from fairbench.analyze import (
     Correction,
     Primary,
     Run,
+    View,
     compare,
     disagreements,
     holm,
@@ -293,7 +294,7 @@ def test_a_large_gain_in_a_run_is_found(make_run, metrics):
 
 def test_no_gain_in_a_run_is_noise(make_run, metrics):
     path = make_run(splits=6, rows=600, predict=better(0.0)).path
-    found = Run(path).verdicts(tolerance=0.4)
+    found = Run(path).verdicts(View(tolerance=0.4))
     assert found["verdict"].item() in {"not distinguishable", "as fair as"}
 
 
@@ -323,7 +324,7 @@ def test_noise_for_the_better_off_is_levelling_down(make_run, metrics):
         return y + own * row_noise + 0.01 * rng.normal(size=y.shape)
 
     run = Run(make_run(splits=8, rows=600, predict=predict).path)
-    found = run.all_verdicts(tolerance=0.5).set_index("metric").loc["gap"]
+    found = run.all_verdicts(View(tolerance=0.5)).set_index("metric").loc["gap"]
     assert found["difference"] < -0.2
     assert found["verdict"] == "fairer by levelling down"
 
@@ -344,7 +345,7 @@ def test_all_metrics_are_one_exploratory_family(make_run, metrics):
     }
     rest = together.drop(index="gap")
     assert rest["adjusted_p"].to_numpy() == pytest.approx(holm(rest["p"].to_numpy()))
-    other = run.verdicts(disparity="bias-gap")
+    other = run.verdicts(View(disparity="bias-gap"))
     assert other["analysis"].item() == "exploratory"
     assert other["comparisons"].item() == 2
 
@@ -387,8 +388,8 @@ def test_every_metric_judges_as_each_does_alone(make_run, metrics):
     together = run.all_verdicts()
     chosen = run.matched()[list(CHOSEN)]
     for name in ("gap", "bias-gap", "closeness"):
-        axes = run.axes(disparity=name)
-        points = measured(chosen, run.fronts(disparity=name), axes, run.baseline)
+        axes = run.axes(View(disparity=name))
+        points = measured(chosen, run.fronts(View(disparity=name)), axes, run.baseline)
         alone = compare(paired(points), run.corrections)
         own = together[together["metric"] == name].reset_index(drop=True)
         pd.testing.assert_frame_equal(own[list(alone)], alone, rtol=1e-12)
