@@ -148,11 +148,16 @@ def trained(lines: Iterable[str]) -> dict[str, Any]:
             "levelling": int((rows["verdict"] == "fairer by levelling down").sum()),
             "error_excess": float(rows["error_excess"].mean()),
         }
-        if "population" in rows and rows["population"].notna().all():
+        if "population" in rows and rows["population"].notna().any():
             truth = float(rows["difference"].mean())
-            ends = np.array(rows["population"].tolist(), dtype=np.float64)
-            own["covers_mean"] = int(((rows["low"] <= truth) & (rows["high"] >= truth)).sum())
+            beyond = rows[rows["population"].notna()]  # of methods and designs where it was asked
+            ends = np.array(beyond["population"].tolist(), dtype=np.float64)
+            own["asked"] = len(beyond)
+            over = (beyond["low"] <= truth) & (beyond["high"] >= truth)
+            own["covers_mean"] = int(over.sum())
             own["population"] = int(((ends[:, 0] <= truth) & (ends[:, 1] >= truth)).sum())
+            said = beyond["verdict"].isin(FAIRER).to_numpy()
+            own["said"], own["kept"] = int(said.sum()), int((said & (ends[:, 1] < 0)).sum())
         designs.append(own)
     return {"numbers": sorted(map(int, table["study"].unique())), "designs": designs}
 
@@ -324,13 +329,14 @@ def _trained_tables(designs: list[dict[str, Any]]) -> dict[str, str]:
 
 def _of_clusters(designs: list[dict[str, Any]]) -> str:
     return markdown(
-        "method|splits|seeds|values|studies|fairer|less fair|interval of the dataset holds the "
-        "mean over datasets|of the population",
+        "method|splits|seeds|values|studies|fairer|less fair|interval over splits holds the "
+        "mean over datasets|that of the population does|it confirms fairer",
         [
             (d["method"], d["splits"], d["seeds"], d["values"], d["studies"],
              rate(d["fairer"], d["studies"]), rate(d["less_fair"], d["studies"]),
-             *(rate(d[name], d["studies"]) if name in d else ""
-               for name in ("covers_mean", "population")))
+             *(rate(d[name], d["asked"]) if name in d else ""
+               for name in ("covers_mean", "population")),
+             f"{d['kept']} of {d['said']}" if "kept" in d else "")
             for d in designs
         ],
     )  # fmt: skip
