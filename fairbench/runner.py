@@ -160,7 +160,9 @@ def run(
             executor = executor or _default(registry, limits, len(waiting), chosen)
             jobs = executor.width(limits, len(waiting))
             shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
-            work = _jobs(resolved, kernels, waiting)
+            # What the baseline's luck hides is told before the methods are trained.
+            first = sorted(waiting, key=lambda chunk: chunk.method != description["baseline"])
+            work = _jobs(resolved, kernels, first)
             # Before all that is prepared here: workers import meanwhile what they need.
             with closing(_outcomes(executor, shared, work, limits)) as outcomes:
                 session = Session(folder, description, chunks, done, waiting)
@@ -220,6 +222,9 @@ def _train(
             for outcome in outcomes:
                 with held():
                     session.keep(outcome)
+                    remarks = session.learned(outcome)
+                for remark in remarks:
+                    progress.noted(remark)
                 if ahead is not None and outcome.trained is not None:
                     ahead.add(outcome.job.chunk.key)
                 registry.observers.chunk_finished(str(path), outcome.job.chunk.key)

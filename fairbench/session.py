@@ -20,6 +20,7 @@ from fairbench.store import Cost, Rows, RunFolder, writing
 from fairbench.study import primary_views
 
 if TYPE_CHECKING:
+    from fairbench.analyze import Luck
     from fairbench.dataset import Dataset, FloatArray
     from fairbench.fold import Split
     from fairbench.study import Chunk, Plan
@@ -70,6 +71,7 @@ class Session:
         self._units: dict[tuple[str, int], tuple[FloatArray, FloatArray]] = {}
         self._before: Mapping[str, Any] = {}
         self._remarks: list[str] = []
+        self._luck: Luck | None = None
         if (folder.path / "manifest.json").exists():
             self._before = folder.read_manifest()
             self._failed = {failure["key"] for failure in folder.failures()} & {*self._all}
@@ -123,7 +125,7 @@ class Session:
 
     def foresee(self, resolved: Plan) -> list[str]:
         """What this study could not find, told before it is trained; goes into the manifest."""
-        from fairbench.analyze import hopeless
+        from fairbench.analyze import Luck, hopeless
 
         study, arms = resolved.study, len(resolved.arms)
         comparisons = arms - len(resolved.datasets)
@@ -131,16 +133,31 @@ class Session:
             return []
         if resolved.protocol.selection == "test":  # described only: nothing is looked for
             return []
-        found = hopeless(
+        views = primary_views(study.primary, resolved.datasets)
+        metric = next(c for c in resolved.metrics if study.disparity in (c.name, c.qualified))
+        seeds = len({seed for _, seed in study.repeats}) if study.splits else 1
+        told = hopeless(resolved.datasets, resolved.splits, views, metric, seeds, comparisons)
+        self._luck = Luck(
+            self.description["baseline"],
             resolved.datasets,
             resolved.splits,
-            primary_views(study.primary, resolved.datasets),
-            next(c for c in resolved.metrics if study.disparity in (c.name, c.qualified)),
-            len({seed for _, seed in study.repeats}) if study.splits else 1,
+            {name: view for name, view in views.items() if name not in told},
+            metric,
+            seeds,
             comparisons,
         )
+        return self._remarked([*told.values()])
+
+    def learned(self, outcome: Outcome) -> list[str]:
+        """What the baseline's trainings say of what this study could find, when all are in."""
+        if self._luck is None or outcome.trained is None:
+            return []
+        return self._remarked(self._luck.learned(outcome.job.chunk.trials, outcome.trained))
+
+    def _remarked(self, found: list[str]) -> list[str]:
         self._remarks += [remark for remark in found if remark not in self._remarks]
-        self.write()
+        if found:
+            self.write()
         return found
 
     def _declared_anew(self, before: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,9 @@
 
 ``python docs/figures/calibration.py simulate`` draws studies with a known truth and writes counts
 to docs/statistics-results.json (some minutes on one core; a number after it sets the studies per
-design); ``… trained FILE`` adds the counts of what tests/statistics/referee.py found on real
-trainings. ``python docs/figures/calibration.py`` writes the tables of that file into the page.
+design); ``… trained KIND FILE`` adds the counts of what tests/statistics/referee.py found on real
+trainings: KIND is ``trained`` for its designs on synthetic rows, else as the referee names it.
+Without arguments it writes the tables of that file into the page.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fairbench.analyze import corrected_interval, in_words, population_interval, smallest_detectable
+from fairbench.analyze import corrected_interval, in_words, smallest_detectable
 from fairbench.analyze.planning import rotation
 from fairbench.analyze.simulation import Truth, judge_each, simulate
 
@@ -29,6 +30,8 @@ RESULTS = HERE.parent / "statistics-results.json"
 PAGE = HERE.parent / "statistics.md"
 EFFECTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 FAIRER = ("fairer", "fairer by levelling down")
+CLUSTERS = ("clusters", "clusters of both")
+"""Kinds of the referee's studies that have a table of their own."""
 
 LUCK = Truth(rows=400, row_sd=0.0, trial_sd=0.3, smooth=0.95)
 ROWS = Truth(rows=400, row_sd=0.0, trial_sd=0.1, value_sd=0.5, smooth=0.9)
@@ -132,91 +135,83 @@ def promised(studies: int) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def least_squares(
-    rows: int, splits: int, method: str, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Differences between two models fitted to training rows (J,), and with rows drawn anew."""
-    x = rng.normal(size=(rows, 5))
-    group = np.arange(rows) % 3 == 0
-    other = rng.random(rows) < 0.4
-    y = x.sum(axis=1) + (x @ np.linspace(-0.6, 0.6, 5)) * group
-    y += rng.normal(size=rows) * (1 + 0.5 * group)
-    times = np.vstack([np.ones(rows), rng.multinomial(rows, np.full(rows, 1 / rows), size=100)])
-    drawn = []
-    for split in range(splits):
-        if split % 5 == 0:
-            dealt = rng.permutation(rows)
-        order = np.roll(dealt, split % 5 * rows // 5)
-        train, test = order[: int(0.6 * rows)], order[int(0.8 * rows) :]
-        gaps = []
-        for changed in (False, True):
-            weight = np.ones(train.size)
-            if changed and method == "weights of the group":
-                weight[group[train]] = 4.0
-            if changed and method == "weights without meaning":
-                weight[other[train]] = 4.0
-            penalty = 20.0 if changed and method == "ridge" else 0.1
-            gram = (x[train] * weight[:, None]).T @ x[train] + penalty * np.eye(5)
-            beta = np.linalg.solve(gram, (x[train] * weight[:, None]).T @ y[train])
-            if changed and method == "noise of training":
-                beta = beta + rng.normal(size=5) * 0.2
-            square = (y[test] - x[test] @ beta) ** 2 * times[:, test]
-            inside, outside = (
-                np.sqrt(square[:, who].sum(axis=1) / times[:, test[who]].sum(axis=1))
-                for who in (group[test], ~group[test])
-            )
-            gaps.append(np.abs(inside - outside))
-        drawn.append(gaps[1] - gaps[0])
-    both = np.stack(drawn, axis=1)
-    return both[0], both[1:]
-
-
-def beyond(studies: int) -> Iterator[dict[str, Any]]:
-    """Coverage of the population's difference by both intervals, for fitted models."""
-    for method in ("noise of training", "ridge", "weights of the group", "weights without meaning"):
-        for rows, splits in ((300, 5), (1000, 5), (1000, 10), (5000, 10)):
-            shared = rotation(splits, 5)
-            number = studies if rows < 5000 else studies // 2
-            found = [
-                least_squares(rows, splits, method, np.random.default_rng([7, rows, k]))
-                for k in range(number)
-            ]
-            truth = float(np.mean([own.mean() for own, _ in found]))
-            # Training sets of folds that take turns share about half of their rows.
-            intervals = {
-                "dataset": [corrected_interval(d, shared.ratio, df=shared.df) for d, _ in found],
-                "population": [population_interval(d, b, 0.55, float("nan")) for d, b in found],
-            }
-            yield {
-                "method": method, "rows": rows, "splits": splits, "studies": number,
-                **{n: sum(i.low <= truth <= i.high for i in own) for n, own in intervals.items()},
-            }  # fmt: skip
-
-
 def trained(lines: Iterable[str]) -> dict[str, Any]:
-    """Counts of what the referee found."""
+    """Counts of what the referee found in studies of one kind, with the numbers of these."""
     table = pd.DataFrame([record for line in lines for record in json.loads(line)])
     keys = ["method", "splits", "seeds", "values"]
     table["base_disparity"] = table["base"]
     designs = []
     for key, rows in table.groupby(keys, sort=True):
-        truth = float(rows["difference"].mean())
         own = {
             **dict(zip(keys, key, strict=True)),
             **counts(rows),
             "levelling": int((rows["verdict"] == "fairer by levelling down").sum()),
-            "not_at_this_error": int((rows["verdict"] == "not at this error").sum()),
             "error_excess": float(rows["error_excess"].mean()),
-            "covers_mean": int(((rows["low"] <= truth) & (rows["high"] >= truth)).sum()),
-            "covers_dataset": int(
-                ((rows["low"] <= rows["dataset"]) & (rows["high"] >= rows["dataset"])).sum()
-            ),
         }
-        if "population" in rows and rows["population"].notna().all():
-            ends = np.array(rows["population"].tolist(), dtype=np.float64)
+        if "population" in rows and rows["population"].notna().any():
+            truth = float(rows["difference"].mean())
+            beyond = rows[rows["population"].notna()]  # of methods and designs where it was asked
+            ends = np.array(beyond["population"].tolist(), dtype=np.float64)
+            own["asked"] = len(beyond)
+            over = (beyond["low"] <= truth) & (beyond["high"] >= truth)
+            own["covers_mean"] = int(over.sum())
             own["population"] = int(((ends[:, 0] <= truth) & (ends[:, 1] >= truth)).sum())
+            said = beyond["verdict"].isin(FAIRER).to_numpy()
+            own["said"], own["kept"] = int(said.sum()), int((said & (ends[:, 1] < 0)).sum())
         designs.append(own)
-    return {"studies": int(table["study"].nunique()), "designs": designs}
+    return {"numbers": sorted(map(int, table["study"].unique())), "designs": designs}
+
+
+def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Counts of two sets of studies, of which none is in both."""
+    if twice := set(one["numbers"]) & set(other["numbers"]):
+        raise SystemExit(f"studies {sorted(twice)} are counted already")
+    merged = {_design_of(d): d for d in one["designs"]}
+    for design in other["designs"]:
+        had = merged.get(_design_of(design))
+        merged[_design_of(design)] = design if had is None else _pooled(had, design)
+    return {
+        "numbers": sorted({*one["numbers"], *other["numbers"]}),
+        "designs": [merged[key] for key in sorted(merged)],
+    }
+
+
+def _design_of(design: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(design[name] for name in ("method", "splits", "seeds", "values"))
+
+
+def _pooled(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    several = one["studies"] + other["studies"]
+    found = {}
+    for name, value in one.items():
+        if name in ("shift", "error_excess"):
+            mean = (value * one["studies"] + other[name] * other["studies"]) / several
+            found[name] = mean
+        elif name in ("method", "splits", "seeds", "values"):
+            found[name] = value
+        elif name in other:
+            found[name] = value + other[name]
+    return found
+
+
+def by_metric(lines: Iterable[str]) -> dict[str, Any]:
+    """Studies in which some metric calls a method fairer, or less fair, that does nothing."""
+    studies = [pd.DataFrame(json.loads(line)) for line in lines]
+    found: dict[str, Any] = {
+        "studies": len(studies),
+        "metrics": int(studies[0]["metric"].nunique()),
+        "methods": int(studies[0]["method"].nunique()),
+    }
+    for name, wanted in (("fairer", FAIRER), ("less_fair", ("less fair",))):
+        for analysis in ("primary", "exploratory"):
+            found[f"{name}_{analysis}"] = sum(
+                bool((s["verdict"].isin(wanted) & (s["analysis"] == analysis)).any())
+                for s in studies
+            )
+        found[name] = sum(bool(s["verdict"].isin(wanted).any()) for s in studies)
+    lower = [bool(((s["p"] <= 0.05) & (s["difference"] < 0)).any()) for s in studies]
+    found["lower_unadjusted"] = sum(lower)
+    return found
 
 
 def rate(found: int, count: int) -> str:
@@ -279,26 +274,14 @@ def tables(results: dict[str, Any]) -> dict[str, str]:
                 for r in results["promised"]
             ],
         ),
-        "beyond": markdown(
-            "second model|rows|splits|interval of the dataset|of the population",
-            [
-                (r["method"], r["rows"], r["splits"], rate(r["dataset"], r["studies"]),
-                 rate(r["population"], r["studies"]))
-                for r in results["beyond"]
-            ],
-        ),
     }  # fmt: skip
     if "trained" in results:
-        designs = results["trained"]["designs"]
-        splits, values = (
-            max(d["studies"] for d in designs if d[name] == most)
-            for name, most in (("splits", 20), ("values", 50))
-        )
-        found["trained-count"] = (
-            f"{results['trained']['studies']} datasets were drawn: {splits} of them hold the "
-            f"designs of 20 splits, {values} those of 10 seeds or 50 values, all the others."
-        )
         found |= _trained_tables(results["trained"]["designs"])
+    for kind in CLUSTERS:
+        if kind in results:
+            found[kind] = _of_clusters(results[kind]["designs"])
+    if "metrics" in results:
+        found["metrics"] = _of_metrics(results["metrics"])
     return found
 
 
@@ -307,28 +290,32 @@ def _design(own: dict[str, Any]) -> str:
     return f"{own['splits']} splits × {own['seeds']} seed{'s' * (own['seeds'] > 1)}{several}"
 
 
+def _nothing(designs: list[dict[str, Any]]) -> str:
+    """What is said of methods that do nothing."""
+    return markdown(
+        "method that does nothing|splits|seeds|values|studies|fairer|less fair|mean shift",
+        [
+            (d["method"], d["splits"], d["seeds"], d["values"], d["studies"],
+             rate(d["fairer"], d["studies"]), rate(d["less_fair"], d["studies"]),
+             f"{d['shift']:+.1%}")
+            for d in designs if d["method"].startswith(("inert", "copy"))
+        ],
+    )  # fmt: skip
+
+
 def _trained_tables(designs: list[dict[str, Any]]) -> dict[str, str]:
-    inert = [d for d in designs if d["method"].startswith("inert") or d["method"] == "copy"]
     effects = sorted({d["method"] for d in designs if d["method"].startswith("repaired")})
-    places = sorted({(d["splits"], d["seeds"]) for d in designs})
-    by = {(d["method"], d["splits"], d["seeds"], d["values"]): d for d in designs}
-    several = {(d["splits"], d["seeds"]): d for d in designs if "population" in d}
+    by = {_design_of(d): d for d in designs}
+    places = sorted({(d["splits"], d["seeds"]) for d in designs if d["method"] == "levelled"})
     return {
-        "trained-nulls": markdown(
-            "method that does nothing|splits|seeds|values|fairer|less fair|mean shift",
-            [
-                (d["method"], d["splits"], d["seeds"], d["values"],
-                 rate(d["fairer"], d["studies"]), rate(d["less_fair"], d["studies"]),
-                 f"{d['shift']:+.1%}")
-                for d in inert
-            ],
-        ),
+        "trained-nulls": _nothing(designs),
         "trained-power": markdown(
-            "splits|seeds|" + "|".join(
+            "splits|seeds|studies|" + "|".join(
                 f"{-by[e, *places[0], 1]['shift']:.0%} removed" for e in effects
             ) + "|levelling down: fairer|error beyond the margin: fairer",
             [
-                (j, s, *(f"{by[e, j, s, 1]['fairer'] / by[e, j, s, 1]['studies']:.0%}"
+                (j, s, by["levelled", j, s, 1]["studies"],
+                 *(f"{by[e, j, s, 1]['fairer'] / by[e, j, s, 1]['studies']:.0%}"
                          for e in effects),
                  rate(by["levelled", j, s, 1]["fairer"] - by["levelled", j, s, 1]["levelling"],
                       by["levelled", j, s, 1]["studies"]),
@@ -337,16 +324,32 @@ def _trained_tables(designs: list[dict[str, Any]]) -> dict[str, str]:
                 for j, s in places
             ],
         ),
-        "trained-coverage": markdown(
-            "method|splits|seeds|interval of the dataset holds the mean over datasets"
-            "|interval of the population does",
-            [
-                (d["method"], d["splits"], d["seeds"], rate(d["covers_mean"], d["studies"]),
-                 rate(d["population"], d["studies"]))
-                for d in designs if "population" in d and several
-            ],
-        ),
     }  # fmt: skip
+
+
+def _of_clusters(designs: list[dict[str, Any]]) -> str:
+    return markdown(
+        "method|splits|seeds|values|studies|fairer|less fair|interval over splits holds the "
+        "mean over datasets|that of the population does|it confirms fairer",
+        [
+            (d["method"], d["splits"], d["seeds"], d["values"], d["studies"],
+             rate(d["fairer"], d["studies"]), rate(d["less_fair"], d["studies"]),
+             *(rate(d[name], d["asked"]) if name in d else ""
+               for name in ("covers_mean", "population")),
+             f"{d['kept']} of {d['said']}" if "kept" in d else "")
+            for d in designs
+        ],
+    )  # fmt: skip
+
+
+def _of_metrics(found: dict[str, Any]) -> str:
+    names = ("lower_unadjusted", "fairer_primary", "fairer_exploratory", "fairer", "less_fair")
+    return markdown(
+        "metrics|methods|studies|lower by some metric, p ≤ 0.05 unadjusted|fairer, primary"
+        "|fairer, exploratory|fairer by any metric|less fair by any",
+        [(found["metrics"], found["methods"], found["studies"],
+          *(rate(found[name], found["studies"]) for name in names))],
+    )  # fmt: skip
 
 
 def written(page: str, found: dict[str, str]) -> str:
@@ -396,11 +399,14 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["simulate", *number]:
             studies = int(number[0]) if number else 1000
-            for part in (nulls, margins, levelling, power, promised, beyond):
+            for part in (nulls, margins, levelling, power, promised):
                 results[part.__name__] = list(part(studies))
                 print(part.__name__, flush=True)
-        case ["trained", name]:
-            results["trained"] = trained(Path(name).read_text().splitlines())
+        case ["trained", kind, name]:
+            lines = Path(name).read_text(encoding="utf-8").splitlines()
+            new = by_metric(lines) if kind == "metrics" else trained(lines)
+            pooled = kind in results and kind != "metrics"
+            results[kind] = together(results[kind], new) if pooled else new
         case _:
             page = written(PAGE.read_text(encoding="utf-8"), tables(results))
             PAGE.write_text(page, encoding="utf-8")

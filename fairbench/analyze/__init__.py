@@ -66,6 +66,7 @@ from fairbench.analyze.intervals import (
     smallest_detectable,
 )
 from fairbench.analyze.levelling import group_changes
+from fairbench.analyze.luck import Luck
 from fairbench.analyze.matched import (
     baseline_points,
     matched_points,
@@ -150,6 +151,7 @@ __all__ = [
     "GroupValues",
     "HeldOut",
     "Interval",
+    "Luck",
     "Overlap",
     "Pilot",
     "Primary",

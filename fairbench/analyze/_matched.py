@@ -27,6 +27,7 @@ from fairbench.analyze.view import DECLARED, View
 if TYPE_CHECKING:
     from fairbench.analyze.axes import Axes
     from fairbench.analyze.held_out import Deployed
+    from fairbench.fold import Part
     from fairbench.store import Rows
 
 __all__ = ["Matched"]
@@ -105,14 +106,15 @@ class Matched(Tables):
         For the views of the primary analysis; without rows under selection on test rows.
         """
         axes = self.axes(view)
-        views = {(name, *view) for name, view in self.primary.views.items()}
-        deployed = {
-            key: held
-            for key, held in self._deployed(view).items()
-            if key[:3] in views and not self._on_test
-        }
+        views = {(name, *place) for name, place in self.primary.views.items()}
+        parts: tuple[Part, ...] = () if self._on_test else ("test", "validation")
+        deployed, validated = [
+            {key: held for key, held in self._deployed(view, part).items() if key[:3] in views}
+            for part in parts
+        ] or [{}, {}]
         return population_table(
             deployed,
+            validated,
             self._rows,
             self._component(axes.disparity),
             axes.disparity_best,
@@ -144,18 +146,18 @@ class Matched(Tables):
         held = {} if by_row is None else self._deployed(view)
         return group_tables(held, self._rows, by_row)
 
-    def _deployed(self, view: View, /) -> Deployed:
-        """Test predictions of the baseline, and of every method where it is matched with it."""
+    def _deployed(self, view: View, /, part: Part = "test") -> Deployed:
+        """Predictions of the baseline, and of every method where it is matched with it."""
         axes = self.axes(view)
-        key = axes, view.tolerance
+        key = axes, view.tolerance, part
         if key not in self._held:
             base = baseline_points(self._fronts_of(axes), axes, self.baseline)
             points = points_deployed(base, self.matched(view))
-            self._held[key] = held_out(self._folder, points)
+            self._held[key] = held_out(self._folder, points, part=part)
         return self._held[key]
 
     @cached_property
-    def _held(self) -> dict[tuple[Axes, float | None], Deployed]:
+    def _held(self) -> dict[tuple[Axes, float | None, Part], Deployed]:
         return {}
 
     def scales(self) -> pd.DataFrame:

@@ -112,9 +112,10 @@ def compare(
         One row per dataset, target, protected attribute and method. splits: number of them;
         distinct: of different ones; within: on how many at least half of the seeds were within
         reach; tried: most trials per split and seed; difference, low, high, p: of the disparity
-        loss; fairer_on: splits with a difference below zero; equal_p: of the difference lying
-        beyond the disparity margin (the larger of two one-sided p-values); effect_size: the
-        difference in standard deviations of the baseline over seeds; p_fairer, p_same: see
+        loss (where all differences are one value, as they can be of a metric that counts, Student's
+        t knows no noise, and p is that of the sign test); fairer_on: splits with a difference below
+        zero; equal_p: of the difference lying beyond the disparity margin (the larger of two
+        one-sided p-values); effect_size: the difference in standard deviations of the baseline over seeds; p_fairer, p_same: see
         `posterior`, with the margin as region of practical equivalence; deviation, correction,
         df: standard deviation of the differences over splits, and what `corrections` says;
         error_…: of the error loss; margin_p: one-sided, of the error exceeding the baseline's by
@@ -153,7 +154,7 @@ def _disparity(
         found.mean,
         found.low,
         found.high,
-        found.p,
+        0.5 ** (len(differences) - 1) if _are_one(differences) else found.p,
         wilcoxon(differences),
         int((differences < 0).sum()),
         max(
@@ -166,6 +167,12 @@ def _disparity(
         correction.ratio,
         correction.free(len(differences)),
     )
+
+
+def _are_one(differences: FloatArray) -> bool:
+    """Whether several differences are one value other than zero, but for rounding."""
+    largest = float(np.abs(differences).max())
+    return len(differences) > 1 and largest > 0 and float(np.ptp(differences)) <= 1e-9 * largest
 
 
 def _error(

@@ -34,8 +34,8 @@ def hopeless(
     seeds: int,
     comparisons: int,
     /,
-) -> list[str]:
-    """A sentence for every dataset on which too little could be found, whatever a method does.
+) -> dict[str, str]:
+    """A sentence by dataset, for those on which too little could be found, whatever a method does.
 
     A guide by linear models, in milliseconds: what one of them errs more for one group is taken
     for the baseline's disparity, and how far it moves when the model is fitted to a bootstrap
@@ -51,8 +51,8 @@ def hopeless(
         Seeds per split, and how many comparisons are adjusted together.
     """
     if getattr(metric.description, "best", "low") == "high":
-        return []
-    found = []
+        return {}
+    found = {}
     for name, data in datasets.items():
         target, protected = views[name]
         column = data.target_names.index(target)
@@ -68,7 +68,7 @@ def hopeless(
             )
         disparity = float(base.mean())
         if size > disparity:
-            found.append(
+            found[name] = (
                 f"on {name} this study would usually miss even a complete removal of the "
                 f"{metric.description.name}: going by linear models, it misses differences "
                 f"below {size:.3g}, and the disparity is about {disparity:.3g}; "

@@ -1,4 +1,4 @@
-"""Stored test predictions of the trials that a method would be deployed with."""
+"""Stored predictions of the trials that a method would be deployed with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fairbench.analyze.columns import METHOD
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
+    from fairbench.fold import Part
     from fairbench.store import RunFolder
 
 __all__ = ["Deployed", "HeldOut", "held_out", "points_deployed"]
@@ -24,7 +25,7 @@ _REPEAT = ["split", "seed", "value"]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions of one split's test rows.
+    """Predictions of one split's test rows, or validation rows.
 
     Attributes
     ----------
@@ -58,8 +59,8 @@ def points_deployed(base: pd.DataFrame, matched: pd.DataFrame, /) -> pd.DataFram
     return pd.concat(tables, ignore_index=True) if tables else base[columns]
 
 
-def held_out(folder: RunFolder, points: pd.DataFrame, /) -> Deployed:
-    """Test predictions of these trials, read in one pass over the run's chunks.
+def held_out(folder: RunFolder, points: pd.DataFrame, /, *, part: Part = "test") -> Deployed:
+    """Predictions of these trials, read in one pass over the run's chunks.
 
     Parameters
     ----------
@@ -81,25 +82,28 @@ def held_out(folder: RunFolder, points: pd.DataFrame, /) -> Deployed:
         ]
         if not trials:
             continue
-        first, prediction = chunk.trials[0], chunk.prediction("test")
+        first, prediction = chunk.trials[0], chunk.prediction(part)
         targets = list(folder.manifest["datasets"][first.dataset]["targets"])
         for place, views in trials:
             for target, protected in views:
                 splits = found.setdefault((first.dataset, target, protected, first.method), {})
                 own = prediction[place, :, targets.index(target)]
                 splits.setdefault(first.split, []).append(own)
-    return {key: _splits(folder, key, splits) for key, splits in sorted(found.items())}
+    return {key: _splits(folder, key, splits, part) for key, splits in sorted(found.items())}
 
 
 def _splits(
-    folder: RunFolder, key: tuple[str, str, str, str], splits: dict[int, list[FloatArray]]
+    folder: RunFolder,
+    key: tuple[str, str, str, str],
+    splits: dict[int, list[FloatArray]],
+    part: Part,
 ) -> list[HeldOut]:
     dataset, target, *_ = key
     facts = folder.rows(dataset)
     column = list(folder.manifest["datasets"][dataset]["targets"]).index(target)
     several = []
     for split, predictions in sorted(splits.items()):
-        index = facts.splits[split].test
+        index = facts.splits[split][part]
         table = np.stack(predictions)
         several.append(HeldOut(table, facts.targets[index, column], index, split))
     return several

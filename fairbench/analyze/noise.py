@@ -14,6 +14,7 @@ from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.held_out import held_out
 from fairbench.analyze.matched import baseline_points
 from fairbench.analyze.permutation import DRAWS, known_means, permuted, smallest_p
+from fairbench.analyze.rules import LEVEL
 from fairbench.seeds import derive
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from fairbench.store import RunFolder
 
 __all__ = ["Chance", "against_chance", "beyond_noise", "chance", "noise_floor", "seed_deviation"]
-
-LEVEL = 0.05
-"""Largest p-value that counts as more than chance."""
 
 
 def seed_deviation(values: FloatArray, splits: FloatArray, /) -> float:

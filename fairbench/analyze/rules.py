@@ -22,7 +22,7 @@ __all__ = [
     "first_that_holds",
 ]
 
-EDITION = 2
+EDITION = 3
 """Of the rules below, in the manifest of every run: a run of another one was judged otherwise."""
 
 LEVEL = 0.05
@@ -65,11 +65,17 @@ def _shown(p: float) -> bool:
 
 
 def _lower(facts: Facts) -> bool:
-    return _shown(facts["adjusted_p"]) and facts["difference"] < 0 and _holds_debiased(facts, -1)
+    return facts["difference"] < 0 and _differs(facts) and _holds_debiased(facts, -1)
 
 
 def _higher(facts: Facts) -> bool:
-    return _shown(facts["adjusted_p"]) and facts["difference"] > 0 and _holds_debiased(facts, 1)
+    return facts["difference"] > 0 and _differs(facts) and _holds_debiased(facts, 1)
+
+
+def _differs(facts: Facts) -> bool:
+    """Whether a difference is shown over splits, and beyond these rows where that was asked."""
+    beyond = facts["adjusted_population_p"]
+    return _shown(facts["adjusted_p"]) and (bool(np.isnan(beyond)) or _shown(beyond))
 
 
 def _holds_debiased(facts: Facts, sign: int) -> bool:
@@ -106,6 +112,12 @@ RULES: tuple[Rule, ...] = (
         _group_too_small,
     ),
     Rule(
+        "no verdict",
+        "whether the baseline has a disparity cannot be told from chance: of so few rows or "
+        f"clusters no p-value of that test can be as low as {LEVEL}",
+        lambda facts: bool(facts["powerless"]),
+    ),
+    Rule(
         "nothing to repair",
         f"the baseline's disparity is within chance: p above {LEVEL} with group labels dealt at "
         "random",
@@ -120,8 +132,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fairer",
-        f"the disparity is lower (Holm-adjusted p at most {LEVEL}; with more than two groups or "
-        "small ones, the de-biased variance between groups as well), the error of some group is "
+        f"the disparity is lower (Holm-adjusted p at most {LEVEL}, over splits and, where its "
+        "interval is known, in the population; with more than two groups or small ones, the "
+        "de-biased variance between groups as well), the error of some group is "
         f"lower and that of the worst-off group is not shown to be higher (one-sided, p at most "
         f"{LEVEL})",
         lambda facts: _lower(facts) and not _levelled_down(facts),
@@ -141,7 +154,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "less fair",
-        f"the disparity is higher (Holm-adjusted p at most {LEVEL}; de-biased as well, as above)",
+        f"the disparity is higher (Holm-adjusted p at most {LEVEL}; in the population and "
+        "de-biased as well, as above)",
         _higher,
     ),
     Rule("not distinguishable", "otherwise", lambda facts: True),

@@ -29,7 +29,7 @@ from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
 from fairbench.analyze.split_audits import audit_splits
-from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased
+from fairbench.analyze.verdicts import judge, verdicts, with_chance, with_debiased, with_population
 from fairbench.analyze.view import DECLARED, View
 
 if TYPE_CHECKING:
@@ -103,10 +103,14 @@ class Run(Matched):
         for name in dict.fromkeys(compared["metric"]):
             own = (compared["metric"] == name).to_numpy()
             table = compared[own].drop(columns=["metric", "primary"]).reset_index(drop=True)
-            if name == chosen_by.disparity:
-                table = with_chance(table, self.noise(view))
+            table = with_chance(table, self.noise(view))
+            if name != chosen_by.disparity:  # labels were dealt for that metric alone
+                table["chance_p"] = np.nan
+            else:
                 debiased = self.debiased(view)
                 table = with_debiased(table, debiased)
+                beyond = self.population(view)
+                table = with_population(table, beyond)
             judged = verdicts(
                 table,
                 self.axes(View(chosen_by.error, name)),

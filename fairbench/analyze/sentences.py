@@ -37,6 +37,11 @@ def _told(facts: Mapping[str, Any], axes: Axes, baseline: str) -> str:
     method, splits, verdict = facts["method"], facts["splits"], facts["verdict"]
     if verdict == "no verdict" and facts["distinct"] < FEWEST_SPLITS:
         return f"{method}: no verdict, only {facts['distinct']} different split(s) with {baseline}."
+    if verdict == "no verdict" and facts["powerless"]:
+        return (
+            f"{method}: no verdict, whether {baseline} has a {axes.disparity} cannot be told from "
+            f"chance: {facts['powerless']}."
+        )
     if verdict == "no verdict":
         return (
             f"{method}: no verdict, group {facts['smallest_group']} has only "
@@ -127,6 +132,11 @@ def _why(facts: Mapping[str, Any], verdict: str, axes: Axes) -> str:
         return " No group's error is shown to fall."
     if verdict != "not distinguishable":
         return ""
+    if facts["adjusted_p"] <= LEVEL < facts["adjusted_population_p"]:
+        return (
+            " These rows show a difference, but not that other rows of the population would "
+            f"(p = {facts['adjusted_population_p']:.2g})."
+        )
     if facts["adjusted_p"] <= LEVEL:
         return (
             " Without what chance adds to it the variance between groups is not shown to differ "

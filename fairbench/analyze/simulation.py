@@ -206,8 +206,8 @@ def judge_each(
     points = matched_points(fronts, AXES, baseline)
     table = compare(paired(points), corrections)
     adjusted = {f"adjusted_{n}": table[n] for n in map(str, table) if n == "p" or n.endswith("_p")}
-    table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan)
-    unknown = ("gain_p", "worst_p", "adjusted_debiased_p", "smallest_rows")
+    table = table.assign(**adjusted, comparisons=1, on_test=False, chance_p=np.nan, powerless="")
+    unknown = ("gain_p", "worst_p", "adjusted_debiased_p", "adjusted_population_p", "smallest_rows")
     table = table.assign(**dict.fromkeys(unknown, np.nan))
     if groups is not None:
         changes = group_changes(points, groups, baseline, corrections)

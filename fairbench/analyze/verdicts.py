@@ -25,16 +25,24 @@ if TYPE_CHECKING:
     from fairbench.analyze.intervals import Correction
     from fairbench.dataset import FloatArray
 
-__all__ = ["detectable", "disagreements", "judge", "verdicts", "with_chance", "with_debiased"]
+__all__ = [
+    "detectable",
+    "disagreements",
+    "judge",
+    "verdicts",
+    "with_chance",
+    "with_debiased",
+    "with_population",
+]
 
-_ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p")
+_ADJUSTED = ("p", "margin_p", "equal_p", "error_p", "equal_error_p", "debiased_p", "population_p")
 """Tests of every comparison, each kind adjusted by itself."""
 
-_NAMES = frozenset({"worst_group", "smallest_group", "left_out"})
+_NAMES = frozenset({"worst_group", "smallest_group", "left_out", "powerless"})
 
 _UNKNOWN = (
     *("smallest_group", "smallest_rows", "left_out"),
-    *("chance_p", "gain_p", "worst_group", "worst_change", "worst_p"),
+    *("chance_p", "powerless", "gain_p", "worst_group", "worst_change", "worst_p"),
     *("population_low", "population_high", "population_p"),
     *("debiased_difference", "debiased_p"),
 )
@@ -97,7 +105,7 @@ def judge(
     if chance is not None:
         compared = with_chance(compared, chance)
     if population is not None:
-        compared = _with(compared, population)
+        compared = with_population(compared, population)
     if debiased is not None:
         compared = with_debiased(compared, debiased)
     return verdicts(compared, axes, baseline, primary=primary, on_test=on_test, others=others)
@@ -171,6 +179,11 @@ def with_debiased(compared: pd.DataFrame, debiased: pd.DataFrame, /) -> pd.DataF
     return _with(compared, known)
 
 
+def with_population(compared: pd.DataFrame, population: pd.DataFrame, /) -> pd.DataFrame:
+    """`compared` with the columns of `population_table`."""
+    return _with(compared, population)
+
+
 def _with(compared: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """`compared` with the columns of `known`, one row per method; NaN where it has none."""
     if compared.empty or known.empty:  # empty tables have no types to be merged by
@@ -179,9 +192,8 @@ def _with(compared: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_chance(compared: pd.DataFrame, chance: pd.DataFrame, /) -> pd.DataFrame:
-    """`compared` with chance_p; NaN where the test could not have found anything."""
-    p = chance["p"].where(chance["powerless"] == "")
-    known = chance[PLACE].assign(chance_p=p)
+    """`compared` with chance_p, and powerless: why the test could not have found anything."""
+    known = chance[[*PLACE, "p", "powerless"]].rename(columns={"p": "chance_p"})
     return compared.merge(known, on=PLACE, how="left", validate="many_to_one")
 
 

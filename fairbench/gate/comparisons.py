@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fairbench.analyze import (
+    Correction,
     Interval,
     as_loss,
     corrected_interval,
@@ -29,6 +30,9 @@ __all__ = ["LEVEL", "compare"]
 LEVEL = 0.05
 """Chance at most that noise alone makes any comparison of a gate pass for a change."""
 
+NONE = Correction(0.0)
+"""Of splits that share nothing."""
+
 Run = tuple[int, int]
 """Split and seed."""
 
@@ -39,7 +43,7 @@ class _Sample:
 
     `before` and `now` are (J,) and (K,) with one mean over seeds per split; `lost` are the
     splits and seeds that had a value before and have none any more; `left_out` counts those of
-    the baseline that the run was not trained on.
+    the baseline that the run was not trained on; `corrections` are those of both sides' splits.
     """
 
     place: Place
@@ -48,7 +52,7 @@ class _Sample:
     means: tuple[float, float]
     paired: bool
     identical: bool
-    ratios: tuple[float, float]
+    corrections: tuple[Correction, Correction]
     tolerance: float
     lost: tuple[Run, ...]
     left_out: int
@@ -71,7 +75,8 @@ class _Sample:
             deviation = float((self.now - self.before).std(ddof=1))
         else:
             deviation = float(np.sqrt(self.before.var(ddof=1) + self.now.var(ddof=1)))
-        shown = smallest_detectable(deviation, splits, max(self.ratios))
+        known = max(self.corrections, key=lambda one: one.ratio)
+        shown = smallest_detectable(deviation, splits, known.ratio, df=known.df)
         adjusted = smallest_detectable(deviation, splits, 0.0, comparisons=comparisons)
         # A change of just the tolerance passes it in half of all cases; 0.84: in 80 %.
         beyond = self.tolerance + 0.84 * deviation / float(np.sqrt(splits))
@@ -79,21 +84,22 @@ class _Sample:
 
     def interval(self) -> Interval:
         """Of the mean difference on any rows: corrected for those that splits share."""
-        return self._interval(self.ratios)
+        return self._interval(self.corrections)
 
     def p(self) -> float:
         """Of the mean difference on these very splits: what training drawn anew would give.
 
         Its noise is each split's own, so there is nothing to correct for.
         """
-        return float("nan") if self.identical else self._interval((0.0, 0.0)).p
+        return float("nan") if self.identical else self._interval((NONE, NONE)).p
 
-    def _interval(self, ratios: tuple[float, float]) -> Interval:
+    def _interval(self, corrections: tuple[Correction, Correction]) -> Interval:
         if not (len(self.before) and len(self.now)):
             return Interval(np.nan, np.nan, np.nan, np.nan, 0)
         if self.paired:
-            return corrected_interval(self.now - self.before, ratios[1])
-        return unpaired_interval(self.before, self.now, ratios)
+            known = corrections[1]
+            return corrected_interval(self.now - self.before, known.ratio, df=known.df)
+        return unpaired_interval(self.before, self.now, corrections)
 
 
 def compare(before: Snapshot, now: Snapshot, /) -> Outcome:
@@ -192,7 +198,7 @@ def _sample(before: Snapshot, now: Snapshot, then: Record, today: Record) -> _Sa
         (mean, _mean(has)),
         paired,
         paired and bool(had) and not lost and had == has,
-        (old.ratio, new.ratio),
+        (old.correction, new.correction),
         old.tolerances[then.target][then.metric].limit(mean) if had else np.nan,
         lost,
         left_out,

@@ -10,6 +10,7 @@ import scipy
 from fairbench.analyze import Interval
 
 if TYPE_CHECKING:
+    from fairbench.analyze import Correction
     from fairbench.dataset import FloatArray
 
 __all__ = ["unpaired_interval"]
@@ -18,20 +19,20 @@ __all__ = ["unpaired_interval"]
 def unpaired_interval(
     before: FloatArray,
     now: FloatArray,
-    ratios: tuple[float, float],
+    corrections: tuple[Correction, Correction],
     /,
 ) -> Interval:
     """Welch's 95 % interval of mean(now) − mean(before), each variance corrected for shared rows.
 
-    Welch 1947, with Nadeau and Bengio's variance s² (1/J + ratio) in place of s²/J on both
-    sides, see `fairbench.analyze.corrected_interval`.
+    Welch 1947, with the variance s² (1/J + ratio) in place of s²/J on both sides, see
+    `fairbench.analyze.corrected_interval`.
 
     Parameters
     ----------
     before, now : (J,), (K,)
         One value per split.
-    ratios
-        Test rows over training rows of `before` and of `now`.
+    corrections
+        What the splits of `before` and those of `now` have in common.
 
     Returns
     -------
@@ -43,8 +44,8 @@ def unpaired_interval(
     if n < 2:
         return Interval(mean, np.nan, np.nan, np.nan, n)
     sides = [
-        (float(side.var(ddof=1)) * (1 / len(side) + ratio), len(side) - 1)
-        for side, ratio in zip((before, now), ratios, strict=True)
+        (float(side.var(ddof=1)) * (1 / len(side) + known.ratio), known.free(len(side)))
+        for side, known in zip((before, now), corrections, strict=True)
     ]
     variance = sum(part for part, _ in sides)
     if variance == 0:

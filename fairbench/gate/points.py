@@ -216,6 +216,7 @@ def _facts(
     return DatasetFacts(
         digest=str(facts["digest"]),
         ratio=min(run.ratios[label], float_info.max),  # JSON knows no infinity
+        df=run.overlaps[label].df,
         splits=tuple(_digest(split) for split in rows.splits),
         tolerances=tolerances,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
+from fairbench.analyze import Correction
 from fairbench.errors import BaselineError, near
 from fairbench.store import write_bytes
 
@@ -81,8 +82,9 @@ class DatasetFacts(_Strict):
     ----------
     digest
         Of the data as they were trained on.
-    ratio
-        How much its splits share, see `fairbench.analyze.Overlap`.
+    ratio, df
+        How much its splits share, see `fairbench.analyze.Overlap`; files of older versions have no
+        `df`, which then is one less than there are splits.
     splits
         A digest of the row numbers of every split: equal digests are the same rows.
     tolerances
@@ -91,8 +93,14 @@ class DatasetFacts(_Strict):
 
     digest: str
     ratio: Annotated[float, Field(ge=0)]
+    df: Annotated[float, Field(ge=0)] | None = None
     splits: tuple[str, ...]
     tolerances: dict[str, dict[str, Tolerance]]
+
+    @property
+    def correction(self) -> Correction:
+        """What tests over its splits need to know of them."""
+        return Correction(self.ratio, float("inf") if self.df is None else self.df)
 
 
 class Record(_Strict):

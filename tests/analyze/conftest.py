@@ -94,6 +94,7 @@ def make_run(tmp_path):
         clusters=None,
         predict=None,
         groups=2,
+        split=split_of,
     ):
         methods = methods or {"base": (None,), "tuned": (0.5, 1.0, 2.0)}
         rng = np.random.default_rng(seed)
@@ -101,7 +102,7 @@ def make_run(tmp_path):
         labels, kind = tuple("fmabcdegh"[:groups]), "binary" if groups == 2 else "categorical"
         groups = rng.integers(0, groups, rows)
         protected = Protected("sex", kind, groups.astype(float), groups, labels)
-        parts = tuple(split_of(rows, number) for number in range(splits))
+        parts = tuple(split(rows, number) for number in range(splits))
         folder = RunFolder(tmp_path / name)
         folder.write_manifest(
             {

@@ -127,3 +127,14 @@ def test_on_a_run(make_run, metrics):
         base = test.query(f"method=='base' and split=={row.split}")
         assert row.disparity_loss == own["gap"].item()
         assert row.base_disparity_loss == base["gap"].item()
+
+
+def test_differences_that_are_all_one_step_have_no_noise_to_be_held_against():
+    """A metric that counts may differ by one step in every split: chance for five, not for ten."""
+    for splits in (5, 10):
+        rows = []
+        for split in range(splits):
+            rows.append(point("base", split, np.nan, (1, 1), (1 + 0.01 * split, 0.5)))
+            rows.append(point("m", split, np.nan, (1, 1), (1 + 0.01 * split, 0.5 - 1 / 84)))
+        pairs = paired(matched_points(pd.DataFrame(rows), AXES, "base"))
+        assert compare(pairs, {"d": Correction(0.07)})["p"].item() == 0.5 ** (splits - 1)

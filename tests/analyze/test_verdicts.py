@@ -123,6 +123,45 @@ def test_with_many_groups_the_debiased_variance_must_move_as_well(sign):
     assert verdict(*several, {**several[0], "method": "c"})["verdict"].eq(claim).sum() == 0
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_claim_must_hold_in_the_population_where_that_is_known(sign):
+    plain = row(difference=0.2 * sign, low=0.2 * sign - 0.1, high=0.2 * sign + 0.1)
+    claim = "fairer" if sign < 0 else "less fair"
+    beyond = {"population_low": -0.5, "population_high": 0.5}
+    assert verdict({**plain, **beyond, "population_p": 0.04})["verdict"].item() == claim
+    found = verdict({**plain, **beyond, "population_p": 0.06}).iloc[0]
+    assert found["verdict"] == "not distinguishable"
+    assert "not that other rows of the population would (p = 0.06)" in found["sentence"]
+    several = [{**plain, **beyond, "method": m, "population_p": 0.03} for m in "ab"]
+    assert verdict(*several)["verdict"].eq("not distinguishable").all()  # adjusted together
+
+
+def test_where_chance_cannot_be_told_nothing_is_claimed():
+    why = "with 4 tested clusters no p-value can be below 0.33"
+    found = verdict(row(chance_p=0.4, powerless=why)).iloc[0]
+    assert found["verdict"] == "no verdict"
+    assert found["sentence"] == (
+        f"m: no verdict, whether base has a gap cannot be told from chance: {why}."
+    )
+
+
+def test_few_clusters_give_no_verdict_by_any_metric(make_run, metrics):
+    rng = np.random.default_rng(0)
+    rng.normal(size=(400, 1))  # as make_run draws targets, and then groups
+    groups = rng.integers(0, 2, 400)
+    people = 2 * groups + np.arange(400) % 2  # two in each group
+
+    def predict(trial, y, groups, rng):
+        return y + rng.normal(size=y.shape) * (1 + (trial.method == "base") * groups[:, None])
+
+    run = Run(make_run(splits=8, rows=400, clusters=people, predict=predict).path)
+    assert run.noise()["powerless"].item().startswith("with 4 tested clusters")
+    assert run.verdicts()["verdict"].item() == "no verdict"
+    assert set(run.all_verdicts()["verdict"]) == {"no verdict"}
+    alone = Run(make_run("alone", splits=8, rows=400, predict=predict).path)
+    assert alone.verdicts()["verdict"].item() == "fairer"
+
+
 def test_what_is_selected_on_test_is_described_only():
     for facts in CASES.values():
         found = verdict(facts, on_test=["d"]).iloc[0]

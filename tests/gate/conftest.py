@@ -45,7 +45,7 @@ def make_run(made_up, tmp_path):
 def snapshot():
     """A snapshot in memory: `values` by record, each by (split, seed)."""
 
-    def make(values, *, best="low", tolerance=None, ratio=1 / 3, splits=None, **changes):
+    def make(values, *, best="low", tolerance=None, ratio=1 / 3, df=None, splits=None, **changes):
         tolerance = tolerance or Tolerance(relative=0.02)
         keys = [key for by_run in values.values() for key in by_run]
         count = 1 + max((split for split, _ in keys), default=0)
@@ -64,6 +64,7 @@ def snapshot():
         facts = DatasetFacts(
             digest="0" * 64,
             ratio=ratio,
+            df=df,
             splits=tuple(splits or (f"rows {k}" for k in range(count))),
             tolerances={"y": {"rmse": tolerance}},
         )

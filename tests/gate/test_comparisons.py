@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairbench.analyze import corrected_interval
+from fairbench.analyze import Correction, corrected_interval
 from fairbench.analyze.simulation import Truth, simulate_fronts
 from fairbench.gate import DatasetFacts, ProtocolFacts, Tolerance, compare, unpaired_interval
 
 THEN = np.array([4.0, 4.4, 3.9, 4.2, 4.1])
 NOISE = np.array([0.01, -0.02, 0.015, 0.0, -0.01])
+SHARED = (Correction(0.3), Correction(0.3))
 
 
 def runs(values):
@@ -175,7 +176,7 @@ def test_other_rows_under_the_same_number_are_not_paired(snapshot):
     before = snapshot({"net": runs(THEN)})
     outcome = compare(before, snapshot({"net": runs(now)}, splits=[f"other {k}" for k in range(5)]))
     (found,) = outcome.comparisons
-    expected = unpaired_interval(THEN, now, (1 / 3, 1 / 3))
+    expected = unpaired_interval(THEN, now, (Correction(1 / 3),) * 2)
     assert not found.paired
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.adjusted_p == pytest.approx(stats.ttest_ind(THEN, now, equal_var=False).pvalue)
@@ -403,7 +404,7 @@ def test_versions_that_differ_are_named(snapshot):
 def test_unpaired_without_shared_rows_is_welch():
     draw = np.random.default_rng(1)
     before, now = draw.normal(0, 1, 6), draw.normal(1, 3, 9)
-    found = unpaired_interval(before, now, (0.0, 0.0))
+    found = unpaired_interval(before, now, (Correction(0.0),) * 2)
     expected = stats.ttest_ind(now, before, equal_var=False)
     limits = expected.confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((limits.low, limits.high))
@@ -413,16 +414,29 @@ def test_unpaired_without_shared_rows_is_welch():
 def test_shared_rows_widen_the_unpaired_interval():
     draw = np.random.default_rng(1)
     before, now = draw.normal(0, 1, 6), draw.normal(1, 3, 9)
-    narrow, wide = (unpaired_interval(before, now, (r, r)) for r in (0.0, 0.5))
+    narrow, wide = (unpaired_interval(before, now, (Correction(r),) * 2) for r in (0.0, 0.5))
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
+def test_splits_that_say_less_have_fewer_degrees_of_freedom(snapshot):
+    now = THEN + 0.3 + NOISE
+    for splits in (None, [f"other {k}" for k in range(5)]):
+        lengths = []
+        for df in (None, 2.5):
+            found = one(
+                snapshot({"net": runs(THEN)}, df=df),
+                snapshot({"net": runs(now)}, df=df, splits=splits),
+            )
+            lengths.append(found.high - found.low)
+        assert lengths[1] > 1.1 * lengths[0]
+
+
 def test_unpaired_values_without_spread_have_an_exact_difference():
-    found = unpaired_interval(np.array([1.0, 1.0]), np.array([2.0, 2.0]), (0.3, 0.3))
+    found = unpaired_interval(np.array([1.0, 1.0]), np.array([2.0, 2.0]), SHARED)
     assert (found.low, found.mean, found.high, found.p) == (1.0, 1.0, 1.0, 0.0)
 
 
 def test_unpaired_tiny_spreads_keep_their_degrees_of_freedom():
     tiny = np.array([1.0, 1.0 + 1e-160, 1.0]) * 1e-160 + np.array([0, 1e-170, 2e-170])
-    found = unpaired_interval(tiny, tiny * 2, (0.3, 0.3))
+    found = unpaired_interval(tiny, tiny * 2, SHARED)
     assert np.isfinite([found.low, found.high, found.p]).all()

@@ -1,9 +1,10 @@
 """Verdicts on real trainings whose truth is known, over many datasets.
 
-``python tests/statistics/referee.py 100 --out docs/statistics-results.json`` trains a hundred
-studies on synthetic rows through `fairbench.run` (each some ten thousand small networks), judges
-every design that is contained in them, and writes counts. It adds to the file where it
-exists, so that it can be stopped and continued; `docs/figures/calibration.py` makes the page.
+``python tests/statistics/referee.py 100 --out FILE`` trains a hundred studies through
+`fairbench.run` (each some ten thousand small networks), judges every design that is contained in
+them, and writes a line per study; another kind of `referee_studies.STUDIES` by ``--kind``. It
+adds to the file where it exists, so that it can be stopped and continued;
+``docs/figures/calibration.py trained KIND FILE`` makes counts of it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from referee_methods import Methods
+from referee_studies import STUDIES
 
 import fairbench
 from fairbench.analyze import Axes, Correction, Run, fronts_table, split_overlap
@@ -32,37 +33,7 @@ from fairbench.plugins import added
 AXES = Axes("rmse", "rmse-disparity")
 SPLITS, SEEDS = (5, 10, 20), (1, 3, 10)
 VALUES = (4, 25, 50)
-EFFECTS = (0.05, 0.1, 0.15, 0.2)
 KNOBS = ("inert-rate", "inert-dropout")
-SINGLE = ("copy", *(f"repaired-{e:g}" for e in EFFECTS), "levelled", "inflated")
-ROWS = 1000
-
-
-def study(number: int, splits: int, seeds: int, values: int) -> fairbench.Study:
-    """One dataset of its own, the baseline, two knobs that do nothing, and known effects."""
-    grid = np.round(0.7 * (1.43 / 0.7) ** np.linspace(0, 1, values), 6).tolist()
-    small = {"architecture": {"hidden": [16], "dropout": 0.1}}
-    methods = [
-        {"name": "single-task", "options": small},
-        {"name": "inert-rate", "tradeoff": grid, "options": small},
-        {"name": "inert-dropout", "tradeoff": list(range(1, values + 1)), "options": small},
-        {"name": "copy", "options": small},
-        {"name": "levelled", "options": {**small, "share": 0.35}},
-        {"name": "inflated", "options": {**small, "share": 0.045}},
-    ]
-    methods += [
-        {"name": "repaired", "label": f"repaired-{e:g}", "options": {**small, "share": e}}
-        for e in EFFECTS
-    ]
-    return fairbench.Study(
-        methods=methods,
-        datasets=[{"name": "synthetic", "options": {"rows": ROWS, "seed": 1000 + number}}],
-        splits=splits,
-        seeds=seeds,
-        entropy=number,
-        metrics=["rmse", "rmse-disparity"],
-        training={"epochs": 8, "batch_size": 64},
-    )
 
 
 def subset(table: pd.DataFrame, splits: int, seeds: int, values: int) -> pd.DataFrame:
@@ -78,7 +49,8 @@ def judged(run: Run, splits: int, seeds: int, values: int) -> pd.DataFrame:
     """Verdicts on a study of this design that is contained in `run`."""
     metrics = subset(run.metrics(), splits, seeds, values)
     fronts = fronts_table(metrics, "validation", AXES)
-    share = split_overlap(run._rows["synthetic"].splits[:splits])
+    (facts,) = run._rows.values()
+    share = split_overlap(facts.splits[:splits])
     correction = Correction(share.ratio, share.df, share.distinct)
     # Each method alone: one comparison, nothing to adjust for.
     return judge_each(fronts, run.groups(), baseline="single-task", correction=correction)
@@ -93,40 +65,54 @@ def population(run: Run, splits: int, seeds: int) -> pd.DataFrame:
     )
     kept = chosen["method"].isin(["single-task", "copy", "repaired-0.15"])
     rows = run._rows
+    tested, validated = (
+        held_out(run._folder, chosen[kept], part=part) for part in ("test", "validation")
+    )
     return population_table(
-        held_out(run._folder, chosen[kept]),
+        tested,
+        validated,
         rows,
         run._component("rmse-disparity"),
         "low",
         "single-task",
-        {"synthetic": split_overlap(rows["synthetic"].splits)},
+        {name: split_overlap(facts.splits) for name, facts in rows.items()},
         0,
     )
 
 
-def one(number: int, splits: int, seeds: int, values: int) -> list[dict]:
-    """Train study `number`, and one record per design and method."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = fairbench.run(
-            study(number, splits, seeds, values), out=Path(folder) / "run", jobs=1, device="cpu"
-        )
-        return records(run, number, splits, seeds, values)
+def one(number: int, splits: int, seeds: int, values: int, kind: str = "effects") -> list[dict]:
+    """Train study `number` of a kind, and one record per design and method."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study = STUDIES[kind](number, splits, seeds, values, folder)
+        run = fairbench.run(study, out=folder / "run", jobs=1, device="cpu")
+        found = by_metric(run) if kind == "metrics" else records(run, splits, seeds, values)
+    return [{"study": number, "kind": kind, **record} for record in found]
 
 
-def records(run: Run, number: int, splits: int, seeds: int, values: int) -> list[dict]:
+def by_metric(run: Run) -> list[dict]:
+    """What every disparity metric of the run says of each method."""
+    table = run.all_verdicts()
+    columns = ["metric", "method", "analysis", "verdict", "p", "adjusted_p", "difference"]
+    return table[columns].to_dict("records")
+
+
+def records(run: Run, splits: int, seeds: int, values: int) -> list[dict]:
     """What verdicts say in every design within reach."""
     found = []
     whole = judged(run, splits, seeds, values).set_index("method")["difference"]
     for j in (j for j in SPLITS if j <= splits):
         for s in (s for s in SEEDS if s <= seeds):
-            beyond = population(run, j, s).set_index("method") if s == 3 else pd.DataFrame()
+            beyond = pd.DataFrame()
+            if s == 3 and "copy" in whole.index:
+                beyond = population(run, j, s).set_index("method")
             for k in (k for k in VALUES if k <= values):
                 table = judged(run, j, s, k)
                 if k != VALUES[0]:
                     table = table[table["method"].isin(KNOBS)]
                 for row in table.itertuples():
                     one = {
-                        "study": number, "splits": j, "seeds": s, "method": row.method,
+                        "splits": j, "seeds": s, "method": row.method,
                         "values": k if row.method in KNOBS else 1,
                         "verdict": row.verdict, "accuracy": row.accuracy,
                         "difference": row.difference, "low": row.low, "high": row.high,
@@ -146,12 +132,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", type=int)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--kind", choices=STUDIES, default="effects")
     parser.add_argument("--first", type=int, default=0, help="number of the first study")
     parser.add_argument("--splits", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--values", type=int, default=50)
     options = parser.parse_args()
-    # One line per study while it runs; `docs/figures/calibration.py` makes the table of counts.
     done = set()
     if options.out.exists():
         lines = options.out.read_text().splitlines()
@@ -159,7 +145,7 @@ def main() -> None:
     with added(Methods(), name="referee"), options.out.open("a") as out:
         for number in range(options.first, options.first + options.studies):
             if number not in done:
-                line = one(number, options.splits, options.seeds, options.values)
+                line = one(number, options.splits, options.seeds, options.values, options.kind)
                 out.write(json.dumps(line) + "\n")
                 out.flush()
 

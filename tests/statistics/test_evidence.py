@@ -72,15 +72,15 @@ def test_what_the_page_says_of_real_trainings():
 
 @pytest.mark.referee
 @pytest.mark.timeout(3600)
-def test_a_fair_baseline_is_seldom_called_unfair(evidence):
-    *sound, _ = evidence.against_chance(150)
+def test_a_fair_baseline_is_seldom_called_unfair(evidence, times):
+    *sound, _ = evidence.against_chance(times(60))
     assert all(keeps_its_level(row["studentised"]) for row in sound)
 
 
 @pytest.mark.referee
 @pytest.mark.timeout(3600)
-def test_fronts_do_not_grow_with_trials_that_are_alike(evidence):
-    for row in evidence.growth(30):
+def test_fronts_do_not_grow_with_trials_that_are_alike(evidence, times):
+    for row in evidence.growth(times(12)):
         own = row["hypervolume"]
         if row["design"] != "10 splits, luck in rows":
             assert abs(own["growth"]) <= 4 * own["growth_se"], row["design"]
@@ -88,19 +88,19 @@ def test_fronts_do_not_grow_with_trials_that_are_alike(evidence):
 
 @pytest.mark.referee
 @pytest.mark.timeout(3600)
-def test_more_accurate_is_not_fairer(evidence):
-    rows = evidence.spreads(150)
+def test_more_accurate_is_not_fairer(evidence, times):
+    rows = evidence.spreads(times(60))
     assert all(keeps_its_level(row["both"]) for row in rows[:6])
     assert max(row["both"]["rate"] for row in rows[6:]) > 0.9
 
 
 @pytest.mark.referee
 @pytest.mark.timeout(3600)
-def test_inert_methods_are_seldom_told_apart_over_datasets(evidence):
-    assert all(keeps_its_level(row["Student's t"]) for row in evidence.over_datasets(2000))
+def test_inert_methods_are_seldom_told_apart_over_datasets(evidence, times):
+    assert all(keeps_its_level(row["Student's t"]) for row in evidence.over_datasets(times(2000)))
 
 
 @pytest.mark.referee
 @pytest.mark.timeout(3600)
-def test_groups_without_meaning_are_seldom_treated_more_fairly(evidence):
-    assert all(keeps_its_level(row["verdict"]) for row in evidence.random_groups(15))
+def test_groups_without_meaning_are_seldom_treated_more_fairly(evidence, times):
+    assert all(keeps_its_level(row["verdict"]) for row in evidence.random_groups(times(3)))
