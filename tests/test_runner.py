@@ -13,7 +13,8 @@ from fairbench.errors import FairbenchError, RunFolderError, StudyError
 from fairbench.execute import Limits
 from fairbench.kernel import build, compiler
 from fairbench.plugins import added, hookimpl, load
-from fairbench.runner import Quiet, _default
+from fairbench.progress import Quiet
+from fairbench.runner import _default
 from fairbench.store import RunFolder
 from fairbench.study import Study
 

@@ -108,7 +108,8 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     from fairbench.cli._flags import executor_options, study_keys
     from fairbench.cli._progress import Live
     from fairbench.errors import StudyError
-    from fairbench.runner import Interrupted, failed_trials, run
+    from fairbench.progress import Interrupted
+    from fairbench.runner import failed_trials, run
     from fairbench.study import read_document, read_study
 
     registry = registry_for(ctx)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fairbench.method import Facts
+from fairbench.facts import Facts
 
 API_VERSION = 1
 _NOTHING = Facts()

@@ -14,7 +14,8 @@ from torch import nn
 
 from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
 from fairbench.errors import StudyError
-from fairbench.method import Facts, Method, OneByOne, Prediction, Tradeoff, Trained, Use
+from fairbench.facts import Facts
+from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained, Use
 from fairbench.plugins import load
 from fairbench.plugins.conformance import (
     DatasetConformance,

@@ -222,7 +222,7 @@ class TestUnfit:
         )
 
     def planned(self, monkeypatch, study):
-        from fairbench.method import Facts
+        from fairbench.facts import Facts
         from fairbench_baselines.pre.biased_sampling import BiasedSampling
 
         only = property(lambda self: Facts(takes=("continuous",)))

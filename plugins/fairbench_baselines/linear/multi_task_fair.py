@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from fairbench.method import Facts, Prediction, Sweep, Tradeoff, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Sweep, Tradeoff, Trial, Work
 from fairbench.seeds import initial_seed
 from fairbench.wrap import attributes_of, grouping, target_bins
 from fairbench_baselines.linear.convex import definite, minimum, solve

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.wrap import Adjustment, PostProcessor, Ranks, Rows, Sample
 from fairbench_baselines.post.moment_matching import GRID
 from fairbench_baselines.post.moments import ByLevel, moments

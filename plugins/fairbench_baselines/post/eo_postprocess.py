@@ -12,7 +12,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_array, vstack
 
 from fairbench.errors import DataError
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.wrap import Adjustment, PostProcessor, Rows, Sample, target_bins
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from annotated_types import Ge, Le
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.wrap import Adjustment, PostProcessor, Rows, Sample
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 from annotated_types import Ge, Le
 
 from fairbench.errors import DataError
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.wrap import PreProcessor, attributes_of, target_bins
 
 if TYPE_CHECKING:

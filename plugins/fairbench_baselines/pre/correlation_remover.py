@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.wrap import PreProcessor, sensitive
 
 if TYPE_CHECKING:

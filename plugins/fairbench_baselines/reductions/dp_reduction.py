@@ -11,8 +11,9 @@ from annotated_types import Ge, Gt, Le
 from scipy.optimize import linprog
 
 from fairbench.errors import DataError
+from fairbench.facts import Facts
 from fairbench.fold import Split
-from fairbench.method import Facts, Method, Prediction, Tradeoff, Trained, Trial, Work, attempted
+from fairbench.method import Method, Prediction, Tradeoff, Trained, Trial, Work, attempted
 from fairbench.seeds import derive
 from fairbench.wrap import Wrapper, attributes_of, grouping, uniforms
 

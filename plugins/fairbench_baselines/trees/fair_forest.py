@@ -10,7 +10,8 @@ from annotated_types import Ge, Gt, Le
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, cg
 
-from fairbench.method import Facts, Prediction, Sweep, Tradeoff, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Sweep, Tradeoff, Trial, Work
 from fairbench.seeds import initial_seed
 from fairbench.wrap import attributes_of, sensitive
 

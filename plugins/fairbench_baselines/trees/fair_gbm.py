@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from annotated_types import Ge, Gt
 
-from fairbench.method import Facts, OneByOne, Prediction, Tradeoff, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import OneByOne, Prediction, Tradeoff, Trial, Work
 from fairbench.seeds import initial_seed
 from fairbench.wrap import attributes_of, sensitive
 
