@@ -14,8 +14,9 @@ from fairbench.data import open_dataset
 from fairbench.dataset import DatasetSpec
 from fairbench.fold import Fold, Split
 from fairbench.method import Trial, Work
-from fairbench.train.fit import Weights, fit
-from fairbench.train.setup import prepare
+from fairbench.train.engines import engine_for
+from fairbench.train.fit import fit
+from fairbench.train.setup import initial_weights, prepare
 from fairbench.training import Training
 
 BATCH = 32
@@ -46,13 +47,14 @@ class Sweep:
 
     def __init__(self, method, count, **training):
         self.work = work(values(count), **training)
-        self.setup = prepare(method, self.work)
-        self.start = Weights(*self.setup.initial(self.work.trials))
+        self.prepared = prepare(method, self.work)
+        self.engine = engine_for(self.prepared)
+        self.start = initial_weights(self.prepared, self.work.trials)
 
     def seconds(self, clock=time.process_time):
         """Training time of one epoch or more, per model and step."""
         began = clock()
-        fitted = fit(self.setup, self.work.trials, self.start)
+        fitted = fit(self.prepared, self.engine, self.work.trials, self.start)
         return (clock() - began) / int(fitted.steps.sum())
 
 

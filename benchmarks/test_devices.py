@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from benchmarks.sweeps import Sweep
-from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.joint import joint
 
 DEVICE = "cuda"
 COUNTS = [64, 1000, 10_000]
@@ -26,28 +26,16 @@ def seconds(method, count, **where):
     return min([sweep.seconds(time.perf_counter) for _ in range(4)][1:])
 
 
-@pytest.mark.parametrize("kind", [StaticAlpha, Pcgrad])
+@pytest.mark.parametrize("kind", [StaticAlpha, joint("pcgrad")])
 @pytest.mark.parametrize("count", COUNTS)
-def test_recorded_steps_against_others(benchmark, kind, count):
-    """A CUDA graph of the step against its operations one by one, and against one core's kernel."""
-    plain = seconds(kind(), count, device=DEVICE, kernel="torch")
+def test_gpu_against_one_core(benchmark, kind, count):
     core = seconds(kind(), 64, device="cpu", kernel="compiled")
-    recorded = benchmark.pedantic(
-        seconds, (kind(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
-    )
-    benchmark.extra_info |= {
-        "recorded_us": 1e6 * recorded,
-        "plain_us": 1e6 * plain,
-        "times_faster_than_one_by_one": plain / recorded,
-        "times_faster_than_a_core": core / recorded,
-    }
-    assert recorded <= 1.2 * plain
+    gpu = benchmark.pedantic(seconds, (kind(), count), {"device": DEVICE}, rounds=1)
+    benchmark.extra_info |= {"gpu_us": 1e6 * gpu, "times_faster_than_a_core": core / gpu}
 
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_gradient_weighting_against_equal(benchmark, count):
-    base = seconds(StaticAlpha(), count, device=DEVICE, kernel="graph")
-    cost = benchmark.pedantic(
-        seconds, (Pcgrad(), count), {"device": DEVICE, "kernel": "graph"}, rounds=1
-    )
+    base = seconds(StaticAlpha(), count, device=DEVICE)
+    cost = benchmark.pedantic(seconds, (joint("pcgrad")(), count), {"device": DEVICE}, rounds=1)
     benchmark.extra_info |= {"times_equal": cost / base}

@@ -16,8 +16,8 @@ from benchmarks.sweeps import PlainLoop, Sweep, chunked, least, limit_seconds, v
 from fairbench.training import Training
 from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.group_dro import GroupDRO
-from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
 from fairbench_paper.static_alpha import StaticAlpha
+from tests.train.joint import joint
 
 
 @pytest.fixture(autouse=True)
@@ -67,18 +67,18 @@ def test_stacked_against_a_plain_loop(benchmark, count, kernel):
     ("method", "bound"),
     [
         (StaticAlpha, 1.05),
-        (Uncertainty, 1.05),
-        (Dwa, 1.05),
+        (joint("uncertainty"), 1.05),
+        (joint("dwa"), 1.05),
         (GroupDRO, None),
         (Adversarial, None),
-        (Pcgrad, 1.5),
-        (Mgda, 1.5),
-        (Cagrad, 1.5),
-        (Gradnorm, 1.5),
+        (joint("pcgrad"), 1.5),
+        (joint("mgda"), 1.5),
+        (joint("cagrad"), 1.5),
+        (joint("gradnorm"), 1.5),
     ],
 )
 def test_weighting_against_equal(benchmark, method, bound, kernel):
-    equal, other = (Sweep(each(), 64, epochs=3, kernel=kernel) for each in (Equal, method))
+    equal, other = (Sweep(each(), 64, epochs=3, kernel=kernel) for each in (joint("equal"), method))
     base, cost = least(equal.seconds, other.seconds, repeats=9)
     benchmark.extra_info |= {"times_equal": cost / base, "aim": bound}
     benchmark.pedantic(other.seconds, rounds=1)

@@ -6,18 +6,24 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["aside"]
 
 
 @dataclass
 class _Aside:
-    """How many blocks are open in this process, and the real standard output meanwhile."""
+    """How many blocks are open in this process, and the real standard output meanwhile.
+
+    Blocks of several threads may overlap: the first to enter sends it aside, the last to leave
+    brings it back.
+    """
 
     depth: int = 0
     output: int | None = None
+    stdout: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -29,8 +35,7 @@ def aside() -> Iterator[None]:
     """Send to standard error whatever is printed within: by Python, by C code, by a child."""
     _enter()
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield
     finally:
         _leave()
 
@@ -48,12 +53,15 @@ def _enter() -> None:
                     os.close(output)
                     raise
                 _aside.output = output
+            _aside.stdout, sys.stdout = sys.stdout, sys.stderr
         _aside.depth += 1
 
 
 def _leave() -> None:
     with _aside.lock:
         _aside.depth -= 1
+        if _aside.depth == 0:
+            sys.stdout = _aside.stdout
         if _aside.depth == 0 and _aside.output is not None:
             _flush_c()
             os.dup2(_aside.output, 1)

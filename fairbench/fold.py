@@ -42,12 +42,15 @@ class Split:
 class Fold:
     """A dataset under one split, filled in and scaled by its training rows only.
 
-    Without `scale_targets` the targets stay in their own units.
+    Without `scale_targets` the targets stay in their own units. `weights` are those of the
+    training rows, with mean 1, or None for rows that count alike; only methods that say
+    `takes_weights` are given any.
     """
 
     dataset: Dataset
     split: Split
     scale_targets: bool = True
+    weights: FloatArray | None = None
 
     @cached_property
     def _fill(self) -> FloatArray:
@@ -67,8 +70,18 @@ class Fold:
 
         Missing ones are filled in before with what training rows say: see `Dataset.fill`.
         """
+        return self.features_of(self.split[part])
+
+    def features_of(self, rows: IntArray, /) -> FloatArray:
+        """Features of any rows of the dataset, filled in and scaled as those of the parts are."""
         mean, scale = self._feature_scale
-        return (self.dataset.filled(self.split[part], self._fill) - mean) / scale
+        return (self.dataset.filled(rows, self._fill) - mean) / scale
+
+    def filled(self) -> FloatArray:
+        """Features of all rows in their own units, filled in by training rows."""
+        import numpy as np
+
+        return self.dataset.filled(np.arange(self.dataset.rows), self._fill)
 
     def targets(self, part: Part, /) -> FloatArray:
         """Targets (rows, t), standardised likewise unless they stay in their own units."""

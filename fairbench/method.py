@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from fairbench.errors import transient
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from fairbench.dataset import FloatArray
+    from fairbench.dataset import FloatArray, ProtectedKind
     from fairbench.fold import Fold
     from fairbench.training import Training
 
 __all__ = [
+    "Facts",
     "Method",
     "OneByOne",
     "Prediction",
@@ -27,6 +28,7 @@ __all__ = [
     "Trial",
     "Use",
     "Work",
+    "attempted",
 ]
 
 Status = Literal["ok", "diverged", "failed"]
@@ -53,6 +55,60 @@ class Tradeoff:
     low: float = float("-inf")
     high: float = float("inf")
     fair_end: Literal["low", "high"] = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a method sees of the protected attribute, and whether it draws its predictions.
+
+    A method that reads a person's attribute to predict treats people differently by it, which is
+    not admissible everywhere: it is not to be compared with others without that being said.
+
+    Parameters
+    ----------
+    at_prediction
+        Whether predicting a row takes its attribute: ``no``, ``yes``, or ``predicted`` where the
+        method guesses it from the features.
+    in_training
+        What training takes of it: ``none``, all ``labels``, or a ``fraction`` of them.
+    randomised
+        Whether a prediction is drawn, so that another seed of the same model predicts otherwise.
+    takes
+        Kinds of attribute that it can be trained with.
+    """
+
+    at_prediction: Literal["no", "yes", "predicted"] = "no"
+    in_training: Literal["none", "labels", "fraction"] = "none"
+    randomised: bool = False
+    takes: tuple[ProtectedKind, ...] = ("binary", "categorical", "continuous")
+
+    @property
+    def words(self) -> str:
+        """All of it but the kinds, as a reader of a table needs it."""
+        reads = {
+            "no": "does not read the attribute at prediction",
+            "yes": "reads the attribute at prediction",
+            "predicted": "guesses the attribute at prediction",
+        }
+        trains = {
+            "none": "trains without it",
+            "labels": "trains on it",
+            "fraction": "trains on a fraction of it",
+        }
+        drawn = "predictions are drawn" if self.randomised else "predictions are not drawn"
+        return f"{reads[self.at_prediction]}, {trains[self.in_training]}, {drawn}"
+
+    def within(self, base: Facts, /) -> Facts:
+        """The facts of a method with these that wraps a method with those of `base`."""
+        orders = (("no", "predicted", "yes"), ("none", "fraction", "labels"))
+        mine, its = ((facts.at_prediction, facts.in_training) for facts in (self, base))
+        most = [max(a, b, key=order.index) for order, a, b in zip(orders, mine, its, strict=True)]
+        return Facts(
+            at_prediction=most[0],  # type: ignore[arg-type]
+            in_training=most[1],  # type: ignore[arg-type]
+            randomised=self.randomised or base.randomised,
+            takes=tuple(kind for kind in self.takes if kind in base.takes),
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -165,7 +221,20 @@ class Use:
 
 
 class Method(ABC):
-    """Subclasses are frozen dataclasses whose fields are the method's options."""
+    """Subclasses are frozen dataclasses whose fields are the method's options.
+
+    Attributes
+    ----------
+    takes_weights
+        Whether training honours ``fold.weights``, one per training row.
+    """
+
+    takes_weights: ClassVar[bool] = False
+
+    @property
+    def facts(self) -> Facts:
+        """What it sees of the protected attribute; by default nothing."""
+        return Facts()
 
     def uses(self) -> Sequence[Use]:
         """The components that it is made of: the models, weightings and methods it builds.
@@ -207,12 +276,19 @@ class OneByOne(Method):
         """Fit and predict one trial."""
 
     def train(self, work: Work, /) -> Trained:
-        return Trained([self._prediction(trial, work) for trial in work.trials])
+        return Trained(
+            [
+                attempted(work.fold, lambda trial=trial: self.fit(trial, work))  # type: ignore[misc]
+                for trial in work.trials
+            ]
+        )
 
-    def _prediction(self, trial: Trial, work: Work) -> Prediction:
-        try:
-            return self.fit(trial, work)
-        except Exception as error:  # one failing trial is recorded and the rest goes on
-            note = "".join(traceback.format_exception(error))
-            missing = Prediction.missing(work.fold, "failed", note)
-            return replace(missing, transient=transient(error))
+
+def attempted(fold: Fold, fit: Callable[[], Prediction], /) -> Prediction:
+    """What `fit` gives, or of a trial that raised the prediction with its traceback."""
+    try:
+        return fit()
+    except Exception as error:  # one failing trial is recorded and the rest goes on
+        note = "".join(traceback.format_exception(error))
+        missing = Prediction.missing(fold, "failed", note)
+        return replace(missing, transient=transient(error))

@@ -75,7 +75,7 @@ def describe(
             name: {arm.method: _method(arm) for arm in plan.arms.values() if arm.dataset == name}
             for name in plan.datasets
         },
-        "baseline": _baseline(plan),
+        "baseline": plan.baseline,
         "axes": {"error": study.error, "disparity": study.disparity},
         "primary": {
             "error": study.error,
@@ -148,12 +148,15 @@ def _dataset(dataset: Dataset, number: int) -> dict[str, Any]:
 
 
 def _method(arm: Arm) -> dict[str, Any]:
-    description, tradeoff = arm.component.description, arm.instance.tradeoff
+    tradeoff = arm.instance.tradeoff
+    every = [part.component.description for part in arm.parts]
+    rules = [one for one in every if one.kind in ("method", "weighting")]
     return {
-        "name": description.name,
-        "summary": description.summary,
-        "citation": description.citation,
-        "warning": description.warning,
+        "name": arm.component.name,
+        "summary": ": ".join(one.summary for one in rules),
+        "citation": _each("; ", (one.citation for one in rules)),
+        "warning": _each(" ", (one.warning for one in every)),
+        "facts": asdict(arm.instance.facts),
         "options": dict(arm.options),
         "tradeoff": None
         if tradeoff is None
@@ -168,14 +171,14 @@ def _method(arm: Arm) -> dict[str, Any]:
     }
 
 
+def _each(between: str, texts: Iterable[str]) -> str:
+    """Join the texts that say something, each once."""
+    return between.join(dict.fromkeys(text for text in texts if text))
+
+
 def _bound(value: float) -> float | None:
     """JSON has no infinity."""
     return value if abs(value) != float("inf") else None
-
-
-def _baseline(plan: Plan) -> str | None:
-    name = plan.study.baseline
-    return next((m.title for m in plan.study.all_methods if m.name == name), None)
 
 
 def machine() -> dict[str, Any]:

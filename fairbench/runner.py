@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from fairbench.execute import (
     heeded,
     held,
     refuse_unguarded,
+    starting,
     vouch,
 )
 from fairbench.plugins import digest_of_parts
@@ -32,7 +33,7 @@ from fairbench.store import Cost, RunFolder, writing
 from fairbench.study import Chunk, Plan, Study, plan
 
 if TYPE_CHECKING:
-    from fairbench.analyze import Run
+    from fairbench.analyze import Ahead, Run
     from fairbench.plugins import Registry
 
 __all__ = ["Interrupted", "Progress", "Quiet", "run"]
@@ -148,7 +149,7 @@ def run(
             name: kernel.describe() if name == "compiled" else name for name in kernels.values()
         }
         description = describe(resolved, registry, [*trainers.values()], executor)
-        folder = RunFolder(_place(study, out, description["id"]))
+        folder = RunFolder(_place(resolved.study, out, description["id"]))
         chunks = list(resolved.chunks())
         with folder.locked(), heeded():
             _check_same(folder, description)
@@ -156,34 +157,38 @@ def run(
             waiting = [chunk for chunk in chunks if _is_due(done.get(chunk.key), retry_failed)]
             executor = executor or _default(registry, limits, len(waiting), chosen)
             jobs = executor.width(limits, len(waiting))
-            session = Session(folder, description, chunks, done, waiting)
-            if waiting:
-                name = type(executor).__name__.lower()
-                session.sit(command, jobs=jobs, device=chosen, executor=name)
-            following.entered("storing the rows")
-            session.prepare(resolved)
-            if waiting:
-                for remark in session.foresee(resolved):
-                    following.noted(remark)
-            registry.observers.run_started(str(folder.path))
             shared = Shared(resolved.datasets, resolved.splits, study.entropy, chosen)
             work = _jobs(resolved, kernels, waiting)
-            seconds = seconds_of(shared, work)
-            outcomes = _outcomes(executor, shared, work, limits)
-            try:
-                following.started(
-                    resolved,
-                    folder.path,
-                    session.trials - session.due,
-                    session.trials,
-                    None if seconds is None else seconds / jobs,
-                )
-                _train(resolved, session, outcomes, following, registry)
-                following.entered("analysing")
-                with writing(folder.path):
-                    result = _analysed(folder)
-            except KeyboardInterrupt:
-                raise Interrupted(folder.path, session.trials_done, session.trials) from None
+            # Before all that is prepared here: workers import meanwhile what they need.
+            with closing(_outcomes(executor, shared, work, limits)) as outcomes:
+                session = Session(folder, description, chunks, done, waiting)
+                if waiting:
+                    name = type(executor).__name__.lower()
+                    session.sit(command, jobs=jobs, device=chosen, executor=name)
+                following.entered("storing the rows")
+                session.prepare(resolved)
+                if waiting:
+                    for remark in session.foresee(resolved):
+                        following.noted(remark)
+                registry.observers.run_started(str(folder.path))
+                seconds = seconds_of(shared, work)
+                try:
+                    following.started(
+                        resolved,
+                        folder.path,
+                        session.trials - session.due,
+                        session.trials,
+                        None if seconds is None else seconds / jobs,
+                    )
+                    stored = done.keys() - {chunk.key for chunk in waiting}
+                    meanwhile = executor.elsewhere and bool(waiting)
+                    with _measuring(folder, stored, meanwhile) as ahead:
+                        _train(resolved, session, outcomes, following, registry, ahead)
+                        following.entered("analysing")
+                        with writing(folder.path):
+                            result = _analysed(folder, ahead)
+                except KeyboardInterrupt:
+                    raise Interrupted(folder.path, session.trials_done, session.trials) from None
             registry.observers.run_finished(str(folder.path))
             return result
 
@@ -204,6 +209,7 @@ def _train(
     outcomes: Generator[Outcome],
     progress: Progress,
     registry: Registry,
+    ahead: Ahead | None,
 ) -> None:
     """Store outcomes as they come; whatever ends this, the manifest is brought up to date."""
     path = session.folder.path
@@ -212,6 +218,8 @@ def _train(
             for outcome in outcomes:
                 with held():
                     session.keep(outcome)
+                if ahead is not None and outcome.trained is not None:
+                    ahead.add(outcome.job.chunk.key)
                 registry.observers.chunk_finished(str(path), outcome.job.chunk.key)
                 with held():  # whose first imports must not be torn
                     progress.finished(outcome)
@@ -224,14 +232,36 @@ def _train(
         raise
 
 
+@contextmanager
+def _measuring(
+    folder: RunFolder, stored: Collection[str], meanwhile: bool
+) -> Iterator[Ahead | None]:
+    """Whoever measures chunks beside the training, where that is done elsewhere."""
+    if not meanwhile:
+        yield None
+        return
+    from fairbench.analyze import Ahead
+
+    with starting():
+        ahead = Ahead(folder.path)
+    try:
+        for key in sorted(stored):
+            ahead.add(key)
+        yield ahead
+    finally:
+        ahead.close()
+
+
 def _outcomes(
     executor: Executor, shared: Shared, work: Sequence[Job], limits: Limits
 ) -> Generator[Outcome]:
     if not work:
-        return
-    outcomes = executor.run(shared, work, limits)
-    with closing(outcomes):  # type: ignore[type-var]  # an executor's iterator is a generator
-        yield from outcomes
+        return _nobody()
+    return executor.run(shared, work, limits)  # type: ignore[return-value]  # it is a generator
+
+
+def _nobody() -> Generator[Outcome]:
+    yield from ()
 
 
 def _is_due(cost: Cost | None, retry_failed: bool) -> bool:
@@ -239,10 +269,12 @@ def _is_due(cost: Cost | None, retry_failed: bool) -> bool:
     return cost is None or bool(cost.transient or (retry_failed and cost.failed))
 
 
-def _analysed(folder: RunFolder) -> Run:
+def _analysed(folder: RunFolder, ahead: Ahead | None) -> Run:
     from fairbench.analyze import Run
 
-    result = Run(folder.path)
+    if ahead is not None:
+        ahead.finish()
+    result = Run(folder.path, ahead=ahead)
     result.write_tables()
     return result
 

@@ -47,9 +47,9 @@ class Training:
     kernel
         What computes the steps of networks: ``compiled`` takes C++ that is compiled once on the
         machine (chains of common layers with linear heads on a CPU; others take torch), ``torch``
-        takes torch's operations one by one, ``graph`` records them once as a CUDA graph and
-        replays them (on a GPU). ``auto`` compiles on a CPU where there is a compiler, and takes
-        ``torch`` elsewhere. The compiled kernel rounds differently.
+        takes torch's operations, on any device (none but a CPU has run it so far). ``auto``
+        compiles on a CPU where there is a compiler, and takes ``torch`` elsewhere. The compiled
+        kernel rounds differently.
     """
 
     epochs: Annotated[int, Ge(1), Le(MOST)] = 50
@@ -67,4 +67,4 @@ class Training:
     scale_targets: bool = True
     lanes: Annotated[int, Ge(1), Le(MOST)] = 64
     memory: Annotated[int, Ge(1), Le(MOST)] = 1024
-    kernel: Literal["auto", "compiled", "torch", "graph"] = "auto"
+    kernel: Literal["auto", "compiled", "torch"] = "auto"

@@ -159,7 +159,7 @@ def test_commands_on_pages_exist(command):
         return
     registry = load()
     for method in parameters.get("methods") or ():
-        registry.find("method", method)
+        registry.part("method", method)
     for dataset in parameters.get("datasets") or ():
         assert dataset.endswith((".csv", ".parquet")) or registry.find("dataset", dataset)
     if form := parameters.get("form"):
@@ -179,7 +179,7 @@ def test_studies_on_pages_are_studies(page, tmp_path):
     assert [dataset.name for dataset in study.datasets] == [d["name"] for d in given["datasets"]]
     registry = load()
     for spec in study.methods:
-        registry.find("method", spec.name).build(spec.options)
+        registry.part("method", spec.name, spec.options).build()
     registry.find("protocol", study.protocol.name).build(study.protocol.options)
 
 

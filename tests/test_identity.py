@@ -177,7 +177,8 @@ def rmse(result) -> float:
         ("ruled", {}),
         ("wrapping", {"base": "plain"}),
         ("single-task", {"model": "wide"}),
-        ("equal", {"weighting_name": "foreign:heavy"}),
+        ("weighted", {"weighting": "foreign:heavy"}),
+        ("foreign:heavy", {}),
     ],
 )
 def test_a_helper_edited_is_another_run(foreign, tmp_path, monkeypatch, method, options):
@@ -203,7 +204,7 @@ def test_models_weightings_and_wrapped_methods_are_components(foreign, tmp_path)
     manifest = run(tmp_path / "run", wrapped, "net", "pcgrad").manifest
     named = {(c["kind"], c["name"]) for c in manifest["components"]}
     assert named >= {
-        ("method", "wrapping"), ("method", "ruled"), ("method", "net"), ("method", "pcgrad"),
+        ("method", "wrapping"), ("method", "ruled"), ("method", "net"), ("method", "weighted"),
         ("model", "mlp"), ("model", "wide"), ("weighting", "heavy"), ("weighting", "pcgrad"),
         ("protocol", "honest"), ("dataset", "synthetic"), ("metric", "rmse"),
     }  # fmt: skip

@@ -12,25 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = (ROOT / "fairbench", *sorted(p.parent for p in ROOT.glob("plugins/*/__init__.py")))
 
-UNTIED_LATER = {
-    f"fairbench.train.{name}"
-    for name in (
-        *("chunk", "compiled", "engine", "fit", "losses", "native", "network", "operations"),
-        *("predict", "rules", "setup", "steps", "structures", "translate"),
-    )
-}
-"""Modules of the engine that still import one another; no other may join them."""
-
 
 def test_no_module_imports_itself_through_others():
     modules = {name: path for package in PACKAGES for name, path in modules_of(package)}
     assert len(modules) > 250
     graph = {name: imported(path.read_text(), modules) - {name} for name, path in modules.items()}
-    untied = {
-        name: {other for other in others if not {name, other} <= UNTIED_LATER}
-        for name, others in graph.items()
-    }
-    assert circle(untied) == []
+    assert circle(graph) == []
 
 
 def test_a_circle_is_found_wherever_an_import_stands():

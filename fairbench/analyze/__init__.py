@@ -1,5 +1,6 @@
 """Numbers from stored predictions: tables, fronts, intervals and verdicts. Never retrains."""
 
+from fairbench.analyze.ahead import Ahead
 from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.attainment import (
     LEVELS,
@@ -138,6 +139,7 @@ __all__ = [
     "POINT",
     "RULES",
     "Across",
+    "Ahead",
     "Axes",
     "Best",
     "Box",

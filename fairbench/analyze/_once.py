@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from fairbench.analyze.view import DECLARED, View
+from fairbench.errors import StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -18,10 +19,12 @@ __all__ = ["once", "once_per_axes", "once_per_view"]
 
 
 class Keeping(Protocol):
-    """A run that keeps what it computed."""
+    """A run that keeps what it computed: `_own` for what its study declared, `_others` beside."""
+
+    def _own(self, name: str, compute: Callable[[], pd.DataFrame], /) -> pd.DataFrame: ...
 
     @property
-    def _kept(self) -> dict[tuple[Hashable, ...], pd.DataFrame]: ...
+    def _others(self) -> dict[Hashable, pd.DataFrame]: ...
 
     def axes(self, view: View = ..., /) -> Axes: ...
 
@@ -44,14 +47,25 @@ def _once(
         def kept(self: T, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
             view = args[0] if args else DECLARED
             assert isinstance(view, View)
-            place = (method.__qualname__, decides(self, view))
-            if place not in self._kept:
-                self._kept[place] = method(self, *args, **kwargs)
-            return self._kept[place].copy()
+            decided = decides(self, view)
+            if decided == _declared(self, decides):
+                return self._own(method.__name__, lambda: method(self, *args, **kwargs)).copy()
+            place = (method.__name__, decided)
+            if place not in self._others:
+                self._others[place] = method(self, *args, **kwargs)
+            return self._others[place].copy()
 
         return kept
 
     return decorated
+
+
+def _declared(run: Keeping, decides: Callable[[Keeping, View], Hashable]) -> Hashable:
+    """What the study itself decides; nothing else equals it where its metrics are not there."""
+    try:
+        return decides(run, DECLARED)
+    except StudyError:
+        return object()
 
 
 once = _once(lambda run, view: None)

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import io
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from fairbench.analyze._installed import computed_again, usable
+from fairbench.analyze._keeping import Kept
 from fairbench.analyze._once import once, once_per_axes
 from fairbench.analyze.axes import Axes
 from fairbench.analyze.summary import summary_table
 from fairbench.analyze.tables import (
-    METRIC_COLUMNS,
     fronts_table,
     groups_table,
     metrics_table,
     trials_table,
 )
 from fairbench.analyze.view import DECLARED, View
-from fairbench.errors import FairbenchError, StudyError, near
+from fairbench.errors import StudyError, near
 from fairbench.plugins import is_individual
-from fairbench.store import RunFolder, write_bytes
+from fairbench.store import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping
 
+    from fairbench.analyze.ahead import Ahead
     from fairbench.plugins import Component, MetricDescription
 
 __all__ = ["Tables"]
@@ -37,8 +36,9 @@ __all__ = ["Tables"]
 class Tables:
     """The tables of what is stored in a run folder: see `fairbench.analyze.Run`."""
 
-    def __init__(self, path: str | Path, /) -> None:
+    def __init__(self, path: str | Path, /, *, ahead: Ahead | None = None) -> None:
         self._folder = RunFolder(Path(path))
+        self._ahead = ahead
         self.manifest: Mapping[str, Any] = self._folder.manifest
 
     def __repr__(self) -> str:
@@ -136,7 +136,7 @@ class Tables:
             raise StudyError(
                 f"this run has no metric {metric!r}" + (f": {gone}" if gone else ""),
                 where=str(self.path),
-                hint=_computed_again(metric) or near(metric, known),
+                hint=computed_again(metric) or near(metric, known),
             )
         return known[metric]
 
@@ -148,27 +148,41 @@ class Tables:
         return (f"{self.path} holds {one} not of this run, and ignored: {listed}",) if names else ()
 
     def write_tables(self) -> None:
-        """Write the four tables beside the manifest; equal runs give equal bytes."""
-        tables = {
+        """Write the four tables beside the manifest, and keep all that was computed so far.
+
+        What is up to date is not written again. Equal runs give equal bytes.
+        """
+        four = {
             "trials": self._trials,
             "metrics": self._metrics,
             "groups": self._groups,
             "fronts": self._fronts_of(self.axes()),
         }
-        for name, table in tables.items():
-            write_bytes(self.path / f"{name}.parquet", parquet(table))
+        self._stored.write({**four, **self._tables})
+
+    def _own(self, name: str, compute: Callable[[], pd.DataFrame], /) -> pd.DataFrame:
+        """A table of what the study declared: in memory, in the folder, or computed."""
+        if name not in self._tables:
+            known = self._stored.read(name)
+            self._tables[name] = compute() if known is None else known
+        return self._tables[name]
 
     @cached_property
+    def _stored(self) -> Kept:
+        return Kept(self._folder, self.components)
+
+    @property
     def _trials(self) -> pd.DataFrame:
-        return trials_table(self._folder)
+        return self._own("trials", lambda: trials_table(self._folder))
 
-    @cached_property
+    @property
     def _metrics(self) -> pd.DataFrame:
-        return metrics_table(self._folder, self.components)
+        known = (self._ahead.of,) if self._ahead else ()
+        return self._own("metrics", lambda: metrics_table(self._folder, self.components, *known))
 
-    @cached_property
+    @property
     def _groups(self) -> pd.DataFrame:
-        return groups_table(self._folder)
+        return self._own("groups", lambda: groups_table(self._folder))
 
     @cached_property
     def _sampled(self) -> tuple[str, ...]:
@@ -184,62 +198,25 @@ class Tables:
         )
 
     @cached_property
-    def _kept(self) -> dict[tuple[Hashable, ...], pd.DataFrame]:
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """Tables of what the study declared, by name."""
         return {}
 
     @cached_property
-    def _fronts(self) -> dict[Axes, pd.DataFrame]:
+    def _others(self) -> dict[Hashable, pd.DataFrame]:
+        """Tables of other views."""
         return {}
 
     def _fronts_of(self, axes: Axes) -> pd.DataFrame:
-        if axes not in self._fronts:
-            selection = self.manifest["protocol"]["selection"]
-            self._fronts[axes] = fronts_table(self._metrics, selection, axes)
-        return self._fronts[axes]
+        def table() -> pd.DataFrame:
+            return fronts_table(self._metrics, self.manifest["protocol"]["selection"], axes)
+
+        if {"error": axes.error, "disparity": axes.disparity} == self.manifest["axes"]:
+            return self._own("fronts", table)
+        if axes not in self._others:
+            self._others[axes] = table()
+        return self._others[axes]
 
     @cached_property
     def _metrics_found(self) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-        return _usable(self.manifest["metrics"])
-
-
-def _computed_again(metric: str) -> str:
-    """How a run comes by an installed metric that it was not asked for; empty for others."""
-    from fairbench.plugins import load
-
-    try:
-        load().find("metric", metric)
-    except FairbenchError:
-        return ""
-    return (
-        f"run the same `fairbench run` with `--metric {metric}` as well: it trains nothing again "
-        "and computes it"
-    )
-
-
-def _usable(names: Sequence[str]) -> tuple[tuple[Component, ...], tuple[str, ...]]:
-    """The metrics of these names that can be computed here, and a note on each other."""
-    from fairbench.plugins import load
-
-    registry = load()
-    found: dict[str, Component] = {}
-    notes = []
-    for name in names:
-        try:
-            component = registry.find("metric", name)
-            component.load()
-        except FairbenchError as error:
-            notes.append(f"metric {name!r} is left out: {error.what}")
-            continue
-        if component.name in METRIC_COLUMNS or component.name in found:
-            notes.append(f"metric {name!r} is left out: its name is taken in the table")
-            continue
-        found[component.name] = component
-    return tuple(found.values()), tuple(notes)
-
-
-def parquet(table: pd.DataFrame, /) -> bytes:
-    """`table` as Parquet, without its index; equal tables give equal bytes."""
-    columns = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    buffer = io.BytesIO()
-    pq.write_table(columns, buffer, compression="zstd")
-    return buffer.getvalue()
+        return usable(self.manifest["metrics"])

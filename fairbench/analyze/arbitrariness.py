@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from fairbench.analyze.columns import METHOD
 from fairbench.analyze.group_values import compared_labels, group_values, units_of, welch_p
@@ -68,7 +68,7 @@ def arbitrariness_table(deployed: Deployed, rows: Mapping[str, Rows], /) -> pd.D
             continue
         with np.errstate(invalid="ignore"):
             free = np.maximum(moved.members - 1.0, 1e-9)
-            half = special.stdtrit(free, 0.975) * np.sqrt(np.diag(moved.covariance))
+            half = scipy.special.stdtrit(free, 0.975) * np.sqrt(np.diag(moved.covariance))
             half = np.where(moved.members > 1, half, np.nan)
         seeds = min(len(one.prediction) for one in several)
         p = welch_p(moved)

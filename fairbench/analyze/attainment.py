@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import lcm
 from typing import TYPE_CHECKING
 
-import moocore
 import numpy as np
 import pandas as pd
 
@@ -43,6 +42,8 @@ def surfaces(
     -----
     Grunert da Fonseca, Fonseca and Hall 2001, computed by moocore.
     """
+    import moocore
+
     found = moocore.eaf(points, _numbered(runs), percentiles=list(levels))
     return {
         level: part[np.lexsort((part[:, 1], part[:, 0]))]
@@ -88,6 +89,8 @@ def difference(
         the first method that attain them minus that of the second, in [−1, 1].
     """
     x, y = _numbered(first_runs), _numbered(second_runs)
+    import moocore
+
     a, b = int(x.max()) + 1, int(y.max()) + 1
     common = lcm(a, b)  # moocore subtracts counts, so that both need equally many sets
     sets = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import moocore
 import numpy as np
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ def nondominated(points: FloatArray, /) -> NDArray[np.bool_]:
 
     Equal points are all kept; a point with NaN is never on the front and dominates nothing.
     """
+    import moocore
+
     front = np.zeros(len(points), dtype=bool)
     known = np.isfinite(points).all(axis=1)
     if known.any():

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def wilcoxon(differences: FloatArray, /) -> float:
         return 1.0
     if len(np.unique(np.abs(moved))) == len(moved):
         return _exact_wilcoxon(moved)
-    found = stats.wilcoxon(moved, method="asymptotic")  # type: ignore[call-overload]
+    found = scipy.stats.wilcoxon(moved, method="asymptotic")  # type: ignore[call-overload]
     return float(found.pvalue)
 
 
@@ -58,7 +58,7 @@ def _exact_wilcoxon(moved: FloatArray) -> float:
     The same as ``scipy.stats.wilcoxon(method="exact")``, nine times as fast for five splits: every
     method is tested by every metric on every dataset.
     """
-    ranks = stats.rankdata(np.abs(moved))
+    ranks = scipy.stats.rankdata(np.abs(moved))
     positive = int(ranks[moved > 0].sum())
     chances = _rank_sums(len(moved))
     return float(min(1.0, 2 * min(chances[: positive + 1].sum(), chances[positive:].sum())))
@@ -143,9 +143,11 @@ def across_datasets(
         own = changes[method].dropna()
         error = errors[method].reindex(own.index).dropna()
         shares = error.to_numpy(dtype=np.float64)
-        mean, se = float(shares.mean()), float(stats.sem(shares))
+        mean, se = float(shares.mean()), float(scipy.stats.sem(shares))
         df = len(shares) - 1
-        error_p = float(stats.t.sf((margin - mean) / se, df)) if se > 0 else float(mean >= margin)
+        error_p = (
+            float(scipy.stats.t.sf((margin - mean) / se, df)) if se > 0 else float(mean >= margin)
+        )
         found.append(
             Across(
                 str(method),
@@ -154,7 +156,7 @@ def across_datasets(
                 float(corrected),
                 int((own < 0).sum()),
                 mean,
-                mean + float(stats.t.ppf(0.95, df)) * se,
+                mean + float(scipy.stats.t.ppf(0.95, df)) * se,
                 error_p,
             )
         )
@@ -166,6 +168,6 @@ def _mean(values: pd.Series[float]) -> tuple[float, float, float, float]:
     known = values.dropna().to_numpy()
     if np.ptp(known) == 0:  # no spread: nothing to test by, and with zeros nothing to find
         return float(known[0]), float(known[0]), float(known[0]), float(known[0] == 0)
-    found = stats.ttest_1samp(known, 0.0)
+    found = scipy.stats.ttest_1samp(known, 0.0)
     limits = found.confidence_interval(0.95)
     return float(known.mean()), float(limits.low), float(limits.high), float(found.pvalue)

@@ -101,6 +101,11 @@ class _ReadOnly:
         self.neighbours = neighbours
         for array in (self.prediction, self.target):
             array.flags.writeable = False
+        step = max(1, _BLOCK // max(1, len(self.target)))
+        # The same arrays for every metric: those of one family share work on them.
+        self.blocks = [
+            self.prediction[start : start + step] for start in range(0, len(self.prediction), step)
+        ]
 
     def measure(self, component: Component) -> tuple[FloatArray, str]:
         """Values (S,) of one metric, and the reason for its NaN values, if any."""
@@ -122,10 +127,9 @@ class _ReadOnly:
         except Exception as error:
             return np.full(len(self.prediction), np.nan), _told(error)
         values, reason = [np.empty(0)], ""
-        step = max(1, _BLOCK // max(1, len(self.target)))
-        for start in range(0, len(self.prediction), step):
-            block, found = self._block(metric, self.prediction[start : start + step], third)
-            values.append(block)
+        for block in self.blocks:
+            of_block, found = self._block(metric, block, third)
+            values.append(of_block)
             reason = reason or found
         return np.concatenate(values), reason
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from fairbench.analyze.columns import METHOD
 from fairbench.analyze.comparisons import holm
@@ -92,7 +92,7 @@ def pairs_of(found: GroupValues, /) -> list[tuple[float, float, float, float, fl
     half = _half(se, free)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(gap == 0, 0.0, np.abs(gap) / se)
-        p = np.where(np.isfinite(half), 2 * special.stdtr(np.maximum(free, 1e-9), -t), np.nan)
+        p = np.where(np.isfinite(half), 2 * scipy.special.stdtr(np.maximum(free, 1e-9), -t), np.nan)
     adjusted = holm(p)
     return [
         (*map(float, numbers), _word(numbers[-1]))  # type: ignore[misc]
@@ -111,7 +111,9 @@ def _freedom(own: np.ndarray, members: np.ndarray, g: int, h: int) -> float:
 def _half(error: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Half the width of a 95 % interval; NaN where a standard error is not known."""
     with np.errstate(invalid="ignore"):
-        return np.where(free > 0, special.stdtrit(np.maximum(free, 1e-9), _LIMIT) * error, np.nan)
+        return np.where(
+            free > 0, scipy.special.stdtrit(np.maximum(free, 1e-9), _LIMIT) * error, np.nan
+        )
 
 
 def _word(adjusted: float) -> str:

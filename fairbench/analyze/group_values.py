@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,10 +157,10 @@ def welch_p(found: GroupValues, /) -> float:
         if free < 1 or np.linalg.matrix_rank(spread) < k - 1:
             return float("nan")
         t2 = float(gap @ np.linalg.solve(spread, gap))
-        return float(stats.f.sf(t2 * free / ((units - 1) * (k - 1)), k - 1, free))
+        return float(scipy.stats.f.sf(t2 * free / ((units - 1) * (k - 1)), k - 1, free))
     weight = 1 / np.diag(own)
     centre = weight @ values / weight.sum()
     off = float(((1 - weight / weight.sum()) ** 2 / (found.members[keep] - 1)).sum())
     between = float(weight @ (values - centre) ** 2) / (k - 1)
     f = between / (1 + 2 * (k - 2) / (k**2 - 1) * off)
-    return float(stats.f.sf(f, k - 1, (k**2 - 1) / (3 * off)))
+    return float(scipy.stats.f.sf(f, k - 1, (k**2 - 1) / (3 * off)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import moocore
 import numpy as np
 import pandas as pd
 
@@ -42,6 +41,8 @@ _SELECTED = ["selection_error_loss", "selection_disparity_loss"]
 
 def hypervolume(points: FloatArray, /) -> float:
     """Share of the unit square that points (n, 2), scaled to it, dominate: 0 for none inside."""
+    import moocore
+
     inside = points[(points < 1).all(axis=1)]
     return float(moocore.hypervolume(inside, ref=[1.0, 1.0])) if len(inside) else 0.0
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,11 @@ Scale = Literal["plain", "log", "logit"]
 
 _SCALES: dict[str, tuple[Callable[[float], float], ...]] = {
     "log": (np.log, lambda x: 1 / x, np.exp),
-    "logit": (special.logit, lambda x: 1 / (x * (1 - x)), special.expit),
+    "logit": (
+        lambda x: float(scipy.special.logit(x)),
+        lambda x: 1 / (x * (1 - x)),
+        lambda x: float(scipy.special.expit(x)),
+    ),
 }
 """There, its derivative, and back."""
 
@@ -122,8 +126,8 @@ def corrected_interval(
     if error == 0:
         return Interval(mean, mean, mean, float(mean == 0), n)
     # Student's t by its functions: scipy's distribution objects take a hundred times as long.
-    half = float(special.stdtrit(free, 0.5 + confidence / 2)) * error
-    p = 2 * float(special.stdtr(free, -abs(mean) / error))
+    half = float(scipy.special.stdtrit(free, 0.5 + confidence / 2)) * error
+    p = 2 * float(scipy.special.stdtr(free, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)
 
 
@@ -145,7 +149,7 @@ def _above(values: FloatArray, correction: Correction, limit: float) -> float:
     error = corrected_se(float(known.std(ddof=1)), len(known), correction.ratio)
     if error == 0:
         return float(mean >= limit)
-    return float(special.stdtr(free, (mean - limit) / error))
+    return float(scipy.special.stdtr(free, (mean - limit) / error))
 
 
 def posterior(values: FloatArray, correction: Correction, rope: float, /) -> tuple[float, float]:
@@ -195,7 +199,7 @@ def scaled_interval(
 def deviation_limits(free: float, /, *, confidence: float = 0.95) -> tuple[float, float]:
     """Factors to a standard deviation estimated with `free` degrees of freedom: its interval."""
     tail = (1 - confidence) / 2
-    low, high = float(stats.chi2.ppf(1 - tail, free)), float(stats.chi2.ppf(tail, free))
+    low, high = (float(scipy.stats.chi2.ppf(p, free)) for p in (1 - tail, tail))
     return (free / low) ** 0.5, (free / high) ** 0.5
 
 
@@ -242,16 +246,16 @@ def smallest_detectable(
 @cache
 def _detectable_shift(free: float, power: float, level: float, estimated: bool) -> float:
     """The smallest detectable difference in (estimated) standard errors."""
-    limit = float(stats.t.ppf(1 - level / 2, free))
+    limit = float(scipy.stats.t.ppf(1 - level / 2, free))
     scales = np.ones(1)
     if estimated:
         middle = (np.arange(100) + 0.5) / 100
-        scales = np.sqrt(stats.chi2.ppf(middle, free) / free)
+        scales = np.sqrt(scipy.stats.chi2.ppf(middle, free) / free)
 
     def shortfall(shift: float) -> float:
-        return float(np.mean(stats.nct.sf(limit, free, shift * scales))) - power
+        return float(np.mean(scipy.stats.nct.sf(limit, free, shift * scales))) - power
 
     high = limit + 5.0
     while shortfall(high) < 0:
         high *= 2
-    return float(optimize.brentq(shortfall, 0.0, high, xtol=1e-6))
+    return float(scipy.optimize.brentq(shortfall, 0.0, high, xtol=1e-6))

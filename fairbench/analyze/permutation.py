@@ -8,7 +8,7 @@ from math import factorial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import gammaln
+import scipy
 
 from fairbench.analyze.axes import as_loss
 from fairbench.analyze.evaluate import evaluate
@@ -201,7 +201,10 @@ def smallest_p(protected: Protected, clusters: IntArray | None, tested: IntArray
     chance = _log_falling(all_of, seen_of).sum()
     chance -= _log_falling(np.array([len(tables)]), np.array([seen.sum()])).sum()
     # Deals within the clusters that have rows of several groups.
-    chance -= (gammaln(tables[seen].sum(axis=1) + 1) - gammaln(tables[seen] + 1).sum(axis=1)).sum()
+    chance -= (
+        scipy.special.gammaln(tables[seen].sum(axis=1) + 1)
+        - scipy.special.gammaln(tables[seen] + 1).sum(axis=1)
+    ).sum()
     alike = Counter(zip(all_of.tolist(), seen_of.tolist(), strict=True))
     renamed = float(np.prod([factorial(min(count, 20)) for count in alike.values()]))
     return float(min(1.0, np.exp(chance) * renamed))
@@ -209,5 +212,7 @@ def smallest_p(protected: Protected, clusters: IntArray | None, tested: IntArray
 
 def _log_falling(size: IntArray, count: IntArray) -> FloatArray:
     """Logarithm of size·(size − 1)·…, `count` factors."""
-    found: FloatArray = gammaln(size + 1.0) - gammaln(size - count + 1.0)
+    found: FloatArray = scipy.special.gammaln(size + 1.0) - scipy.special.gammaln(
+        size - count + 1.0
+    )
     return found

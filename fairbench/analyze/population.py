@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+import scipy
 
 from fairbench.analyze.axes import as_loss
 from fairbench.analyze.columns import METHOD
@@ -192,6 +192,6 @@ def population_interval(
     mean = float(kept.mean())
     if error == 0:
         return Interval(mean, mean, mean, float(mean == 0), n)
-    half = float(special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
-    p = 2 * float(special.stdtr(n - 1, -abs(mean) / error))
+    half = float(scipy.special.stdtrit(n - 1, 0.5 + confidence / 2)) * error
+    p = 2 * float(scipy.special.stdtr(n - 1, -abs(mean) / error))
     return Interval(mean, mean - half, mean + half, p, n)

@@ -50,6 +50,8 @@ class Run(Matched):
     ----------
     path
         A run folder.
+    ahead
+        What was measured of its chunks while others were trained, if anything was.
 
     Raises
     ------
@@ -84,7 +86,8 @@ class Run(Matched):
         """p-values of the comparisons that every other disparity metric makes: column ``p``."""
         compared = self._every_metric(view)
         name = self.axes(view).disparity
-        return compared.loc[~compared["primary"] & (compared["metric"] != name), ["p"]]
+        other = ~compared["primary"] & (compared["metric"] != name)
+        return compared.loc[other, ["p"]].reset_index(drop=True)
 
     @once_per_view
     def all_verdicts(self, view: View = DECLARED, /) -> pd.DataFrame:

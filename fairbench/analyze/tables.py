@@ -14,7 +14,7 @@ from fairbench.analyze.elsewhere import seen_elsewhere
 from fairbench.analyze.evaluate import evaluate, group_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from fairbench.dataset import FloatArray, IntArray, Protected
     from fairbench.fold import Part
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from fairbench.plugins import Component
     from fairbench.store import Rows, RunFolder, StoredChunk
 
+    _HeldOut = tuple[pd.DataFrame, np.ndarray, FloatArray, FloatArray, Protected, Neighbours | None]
+
 __all__ = [
     "FRONT_COLUMNS",
     "METRIC_COLUMNS",
     "fronts_table",
     "groups_table",
+    "measured",
     "metrics_table",
     "trials_table",
 ]
@@ -83,15 +86,38 @@ def _trial_columns(trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.astype({"value": np.float64, "seed": np.int64, "split": np.int64})
 
 
-def metrics_table(folder: RunFolder, metrics: Sequence[Component], /) -> pd.DataFrame:
+def metrics_table(
+    folder: RunFolder,
+    metrics: Sequence[Component],
+    /,
+    ahead: Callable[[StoredChunk], Sequence[pd.DataFrame] | None] = lambda _: None,
+) -> pd.DataFrame:
     """One row per trial, part, target and protected attribute; one column per metric.
 
     `reasons` says as JSON, by metric, why a value is NaN on these rows; the metrics of a trial
     that is not ``ok`` are NaN, for the reason in its `status`.
+
+    `ahead` gives what `measured` gave of a chunk, where that was computed before.
     """
     names = [metric.description.name for metric in metrics]
+    frames: list[pd.DataFrame] = []
+    rows: dict[str, Rows] = {}
+    for chunk in folder.chunks():
+        known = ahead(chunk)
+        frames += measured(folder, chunk, metrics, rows) if known is None else known
+    columns_in_order = (*METRIC_COLUMNS[:-1], *names, "reasons")
+    return _sorted(frames, columns_in_order, [*TRIAL, "part", "target", "protected"])
+
+
+def measured(
+    folder: RunFolder, chunk: StoredChunk, metrics: Sequence[Component], rows: dict[str, Rows], /
+) -> list[pd.DataFrame]:
+    """The part of `metrics_table` that is about one chunk; `rows` fills with what was read."""
+    names = [metric.description.name for metric in metrics]
     frames = []
-    for columns, status, prediction, target, protected, neighbours in _predictions(folder):
+    for columns, status, prediction, target, protected, neighbours in _held_out(
+        folder, chunk, rows
+    ):
         sound = np.flatnonzero(status == "ok")
         found, reasons = evaluate(prediction[sound], target, protected, metrics, neighbours)
         values = {name: np.full(len(status), np.nan) for name in names}
@@ -104,8 +130,7 @@ def metrics_table(folder: RunFolder, metrics: Sequence[Component], /) -> pd.Data
                 told = {name: reasons[name] for name in missing if missing[name][position]}
                 text[row] = json.dumps(told, ensure_ascii=False) if told else ""
         frames.append(columns.assign(status=status, **values, reasons=text))
-    columns_in_order = (*METRIC_COLUMNS[:-1], *names, "reasons")
-    return _sorted(frames, columns_in_order, [*TRIAL, "part", "target", "protected"])
+    return frames
 
 
 def groups_table(folder: RunFolder, /) -> pd.DataFrame:
@@ -132,36 +157,36 @@ def groups_table(folder: RunFolder, /) -> pd.DataFrame:
     return _sorted(frames, _GROUP_COLUMNS, [*TRIAL, "part", "target", "protected", "group"])
 
 
-def _predictions(
-    folder: RunFolder,
-) -> Iterator[
-    tuple[pd.DataFrame, np.ndarray, FloatArray, FloatArray, Protected, Neighbours | None]
-]:
-    """Per chunk, part, target and attribute: keys, status, ŷ (S, n), y (n,), A and neighbours."""
+def _predictions(folder: RunFolder) -> Iterator[_HeldOut]:
     rows: dict[str, Rows] = {}
     for chunk in folder.chunks():
-        trials = _trial_columns(chunk.meta["trials"])
-        first = chunk.trials[0]
-        if first.dataset not in rows:
-            rows[first.dataset] = folder.rows(first.dataset)
-        facts = rows[first.dataset]
-        names = folder.manifest["datasets"][first.dataset]["targets"]
-        status = np.array(chunk.meta["status"], dtype=object)
-        for part in _PARTS:
-            index: IntArray = facts.splits[first.split][part]
-            if not index.size:
-                continue
-            prediction = chunk.prediction(part)
-            for number, name in enumerate(names):
-                for attribute in facts.protected:
-                    yield (
-                        trials.assign(part=part, target=name, protected=attribute.name),
-                        status,
-                        prediction[:, :, number],
-                        facts.targets[index, number],
-                        attribute.rows(index),
-                        facts.neighbours.get((first.split, part)),
-                    )
+        yield from _held_out(folder, chunk, rows)
+
+
+def _held_out(folder: RunFolder, chunk: StoredChunk, rows: dict[str, Rows]) -> Iterator[_HeldOut]:
+    """Per part, target and attribute: keys, status, ŷ (S, n), y (n,), A and neighbours."""
+    trials = _trial_columns(chunk.meta["trials"])
+    first = chunk.trials[0]
+    if first.dataset not in rows:
+        rows[first.dataset] = folder.rows(first.dataset)
+    facts = rows[first.dataset]
+    names = folder.manifest["datasets"][first.dataset]["targets"]
+    status = np.array(chunk.meta["status"], dtype=object)
+    for part in _PARTS:
+        index: IntArray = facts.splits[first.split][part]
+        if not index.size:
+            continue
+        prediction = chunk.prediction(part)
+        for number, name in enumerate(names):
+            for attribute in facts.protected:
+                yield (
+                    trials.assign(part=part, target=name, protected=attribute.name),
+                    status,
+                    prediction[:, :, number],
+                    facts.targets[index, number],
+                    attribute.rows(index),
+                    facts.neighbours.get((first.split, part)),
+                )
 
 
 def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.DataFrame:

@@ -9,12 +9,14 @@ from typing import Any
 
 from fairbench.cli._table import FLAGS, asked
 from fairbench.errors import StudyError
+from fairbench.plugins import WEIGHTED
 from fairbench.study import parse_grid
 from fairbench.toml import parsed
 
 __all__ = ["Given", "executor_options", "study_keys"]
 
 _TRAINING = ("epochs", "batch_size", "lr")
+Sweeps = Callable[[str, Mapping[str, Any]], bool]
 _PLAIN = ("name", "seeds", "splits", "entropy", "error", "disparity", "baseline")
 
 
@@ -36,13 +38,12 @@ class Given:
         self.origins[path] = flag
 
 
-def study_keys(
-    flags: Mapping[str, Any], /, filed: Mapping[str, Any], sweeps: Callable[[str], bool]
-) -> Given:
+def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any], sweeps: Sweeps) -> Given:
     """What `flags` say of a study; what was not given is left out.
 
     `filed` holds the keys that a study file gave, so that flags can edit its methods, its
-    datasets and its protocol; `sweeps` says whether the method of a name has a trade-off.
+    datasets and its protocol; `sweeps` says whether the method of a name, with these options,
+    has a trade-off.
     """
     given = Given()
     for name in _PLAIN:
@@ -90,17 +91,17 @@ def _put_methods(
     given: Given,
     flags: Mapping[str, Any],
     filed: Mapping[str, Any],
-    sweeps: Callable[[str], bool],
+    sweeps: Sweeps,
 ) -> None:
     named, grids = flags.get("methods") or (), flags.get("tradeoff") or ()
     assigned = [_assignment(text) for text in flags.get("assign") or ()]
     of_methods = any(path[0] not in ("primary", "protocol", "training") for path, _ in assigned)
     if named or grids or of_methods:
         _put_tables(given, "methods", named, filed, "--method")
-    for text in grids:
-        _put_grid(given, text, sweeps)
     for path, value in assigned:
         _put_option(given, path, value, flags, filed)
+    for text in grids:
+        _put_grid(given, text, sweeps)
 
 
 def _put_tables(
@@ -126,7 +127,7 @@ def _table(entry: Any) -> dict[str, Any]:
     return {k: dict(v) if isinstance(v, dict) else v for k, v in dict(entry).items()}
 
 
-def _put_grid(given: Given, text: str, sweeps: Callable[[str], bool]) -> None:
+def _put_grid(given: Given, text: str, sweeps: Sweeps) -> None:
     """Give ``METHOD=GRID`` to its method, and a bare ``GRID`` to the only one that sweeps."""
     flag = f"--tradeoff {text}"
     name, named, grid = text.rpartition("=")
@@ -135,7 +136,7 @@ def _put_grid(given: Given, text: str, sweeps: Callable[[str], bool]) -> None:
     if not wanted:
         raise _no_method(name, methods, flag)
     if len(wanted) > 1:
-        wanted = [at for at in wanted if sweeps(str(methods[at].get("name", "")))] or wanted
+        wanted = [at for at in wanted if _sweeps(methods[at], sweeps)] or wanted
     if len(wanted) > 1:
         raise StudyError(
             "a grid without a name needs exactly one method with a trade-off",
@@ -143,6 +144,11 @@ def _put_grid(given: Given, text: str, sweeps: Callable[[str], bool]) -> None:
             hint=f"write {_title(methods[wanted[0]])}={grid}",
         )
     given.put(("methods", wanted[0], "tradeoff"), list(parse_grid(grid, where=flag)), flag)
+
+
+def _sweeps(method: Mapping[str, Any], sweeps: Sweeps) -> bool:
+    options = method.get("options")
+    return sweeps(str(method.get("name", "")), options if isinstance(options, dict) else {})
 
 
 def _assignment(text: str) -> tuple[list[str], Any]:
@@ -206,13 +212,21 @@ def _put_option(
 
 
 def _called(tables: Sequence[Mapping[str, Any]], name: str) -> list[int]:
-    """Indices of the table labelled `name`, or else of all that have this name."""
-    labelled = [i for i, table in enumerate(tables) if table.get("label") == name]
+    """Return the indices of the tables labelled `name`, or else of all that have this name."""
+    labelled = [i for i, table in enumerate(tables) if _label(table) == name]
     return labelled or [i for i, table in enumerate(tables) if table.get("name") == name]
 
 
-def _title(method: Mapping[str, Any]) -> str:
-    return str(method.get("label") or method.get("name"))
+def _title(table: Mapping[str, Any]) -> str:
+    return str(_label(table) or table.get("name"))
+
+
+def _label(table: Mapping[str, Any]) -> Any:
+    """Return the label of a table; one of `weighted` that has none is labelled by its weighting."""
+    options = table.get("options")
+    if table.get("name") in ("weighted", WEIGHTED) and isinstance(options, Mapping):
+        return table.get("label") or options.get("weighting")
+    return table.get("label")
 
 
 def _no_method(name: str, methods: Sequence[Mapping[str, Any]], flag: str) -> StudyError:

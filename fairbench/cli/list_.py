@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fairbench.cli._common import print_json, print_table, registry_for
+from fairbench.plugins import MethodDescription
 from fairbench.plugins.hookspecs import OFFERS
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _document(registry: Registry, what: str | None) -> dict[str, object]:
 
 def _described(component: Component) -> dict[str, object]:
     description = component.description
+    facts = {"facts": description.facts} if isinstance(description, MethodDescription) else {}
     return {
         "name": component.name,
         "qualified": component.qualified,
@@ -71,6 +73,7 @@ def _described(component: Component) -> dict[str, object]:
         "plugin": component.plugin,
         "distribution": component.distribution,
         "version": component.version,
+        **facts,
     }
 
 
@@ -87,12 +90,19 @@ def _components(components: Sequence[Component]) -> None:
         (name, component.description.summary, f"{component.plugin} ({component.distribution})")
         for name, component in zip(_names(components), components, strict=True)
     ]
-    warnings = {
-        index: f"Warning: {component.description.warning}"
-        for index, component in enumerate(components)
-        if component.description.warning
-    }
-    print_table(("name", "summary", "plugin"), rows, warnings)
+    told = {index: _note(component) for index, component in enumerate(components)}
+    print_table(("name", "summary", "plugin"), rows, {i: note for i, note in told.items() if note})
+
+
+def _note(component: Component) -> str:
+    """A warning, and of a method what it reads of the attribute at prediction, or draws."""
+    description = component.description
+    notes = [f"Warning: {description.warning}"] if description.warning else []
+    if isinstance(description, MethodDescription):
+        facts = description.facts
+        if facts.at_prediction != "no" or facts.randomised:
+            notes.append(f"It {facts.words}")
+    return "; ".join(notes)
 
 
 def _names(components: Sequence[Component]) -> list[str]:

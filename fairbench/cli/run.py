@@ -13,6 +13,8 @@ from fairbench.cli._common import echo_json, registry_for
 from fairbench.cli._table import table_options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fairbench.analyze import Run
     from fairbench.plugins import Registry
 
@@ -22,7 +24,9 @@ POSITIVE = click.IntRange(min=1)
 
 
 @click.command("run")
-@click.option("-m", "--method", "methods", multiple=True, help="Method; repeatable.")
+@click.option(
+    "-m", "--method", "methods", multiple=True, help="Method, or a weighting; repeatable."
+)
 @click.option(
     "-d",
     "--dataset",
@@ -66,7 +70,13 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--no-baseline", is_flag=True, help="Add no baseline.")
 @click.option("--name", help="Name of the study.")
 @click.option("--jobs", type=POSITIVE, help="Chunks trained at once (one per core).")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    help="Where networks are trained: auto takes a GPU where there is one. "
+    "No GPU has been at hand: cuda was never run.",
+)
 @click.option("--executor", help="Where chunks are trained: local, serial, dask, or a plugin's.")
 @click.option(
     "--scheduler", metavar="ADDRESS", help="Scheduler of a running Dask cluster: tcp://host:8786."
@@ -99,9 +109,11 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     config: Path | None = flags["config"]
     filed = read_document(config) if config is not None else {}
     of_executor, flags["assign"] = executor_options(flags["assign"])
-    given = study_keys(
-        flags, filed, lambda name: registry.find("method", name).build({}).tradeoff is not None
-    )
+
+    def sweeps(name: str, options: Mapping[str, Any]) -> bool:
+        return registry.part("method", name, options).build().tradeoff is not None
+
+    given = study_keys(flags, filed, sweeps)
     for needed in ("methods", "datasets"):
         if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(
@@ -153,6 +165,7 @@ def _show(registry: Registry, result: Run, *, as_json: bool) -> None:
         text = content if isinstance(content, bytes) else content.encode(errors="backslashreplace")
         with writing(result.path):
             write_bytes(result.path / name, text)
+            result.write_tables()  # those that the report needed
     shown = registry.find("reporter", "json" if as_json else "terminal").build({})
     document = str(next(iter(shown.render([result], View()).values())))
     (echo_json if as_json else click.echo)(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from fairbench.plugins import REQUIRED
 from fairbench.plugins.hookspecs import OFFERS
 
 if TYPE_CHECKING:
-    from fairbench.plugins import Component, Kind, Option
+    from fairbench.plugins import Component, Description, Kind, Option
 
 __all__ = ["command"]
 
@@ -20,7 +21,7 @@ __all__ = ["command"]
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "dataset": ("card", "roles", "files"),
     "weighting": ("needs", "noisy"),
-    "method": ("tradeoff",),
+    "method": ("tradeoff", "facts"),
     "protocol": ("label", "selection"),
 }
 EMPTY: tuple[object, ...] = (None, "", [], {})
@@ -38,31 +39,54 @@ COMMON = ("name", "summary", "citation", "warning", "target", "api")
 def command(ctx: click.Context, *, kind: Kind, name: str, as_json: bool) -> None:
     """Show one component: its summary, options, citation, provenance and, of a dataset, its card.
 
-    NAME is a name that `fairbench list` gives, or dist:name where two plugins offer it.
+    NAME is a name that `fairbench list` gives, or dist:name where two plugins offer it. The name
+    of a weighting is a method, too.
     """
-    component = registry_for(ctx).find(kind, name)
+    registry = registry_for(ctx)
+    part = registry.part(kind, name)
+    component = part.component
+    shown = Shown(component, component.description, component.options())
+    if "weighting" in part.options:
+        rule = registry.find("weighting", name)
+        own = [o for o in shown.options if o.name not in ("weighting", "weighting_options")]
+        short_for = {"short for": f"method {component.name} with weighting={name}"}
+        shown = Shown(component, rule.description, (*rule.options(), *own), short_for)
     if as_json:
-        print_json(_document(component))
+        print_json(_document(shown))
     else:
-        _print(component)
+        _print(shown)
 
 
-def _document(component: Component) -> dict[str, object]:
-    description = component.description
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A component as it is shown: described by its own description, or by its weighting's.
+
+    `short_for` says which method the weighting's name is short for, and is empty elsewhere.
+    """
+
+    component: Component
+    description: Description
+    options: tuple[Option, ...]
+    short_for: Mapping[str, str] = field(default_factory=dict)
+
+
+def _document(shown: Shown) -> dict[str, object]:
+    component, description = shown.component, shown.description
     return {
         "kind": component.kind,
-        "name": component.name,
+        "name": description.name,
         "summary": description.summary,
         "citation": description.citation,
         "warning": description.warning,
+        **shown.short_for,
         **_details(component),
-        "options": [_option(option) for option in component.options()],
+        "options": [_option(option) for option in shown.options],
         "provenance": component.provenance(),
     }
 
 
 def _details(component: Component) -> dict[str, Any]:
-    """What only this kind has: from its description, then from the component at defaults."""
+    """Return what only this kind has, from its description and from the component at defaults."""
     description = component.description
     names = [name for name in description.__dataclass_fields__ if name not in (*COMMON, "kind")]
     details = {name: getattr(description, name) for name in names}
@@ -88,23 +112,23 @@ def _option(option: Option) -> dict[str, object]:
     }
 
 
-def _print(component: Component) -> None:
-    document = _document(component)
+def _print(shown: Shown) -> None:
+    document = _document(shown)
     options = document.pop("options")
     click.secho(f"{document.pop('kind')} {document.pop('name')}", bold=True)
     click.echo(document.pop("summary"))
     if warning := document.pop("warning"):
         click.secho(f"Warning: {warning}", fg="yellow")
     for name, value in document.items():
-        _section(name, _told_once(plain(value), component))
-    _options(component.options() if options else ())
+        _section(name, _told_once(plain(value), shown.description))
+    _options(shown.options if options else ())
 
 
-def _told_once(value: object, component: Component) -> object:
-    """A data card without what was printed above it, and what is only known of loaded rows."""
+def _told_once(value: object, description: Description) -> object:
+    """Return a data card without what stands above it, and what only loaded rows tell."""
     if not isinstance(value, Mapping):
         return value
-    told = (component.description.warning, component.description.citation)
+    told = (description.warning, description.citation)
     return {
         key: item
         for key, item in value.items()

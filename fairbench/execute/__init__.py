@@ -2,7 +2,7 @@
 
 from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.guard import refuse_unguarded
-from fairbench.execute.interrupt import check_interrupt, heeded, held
+from fairbench.execute.interrupt import check_interrupt, heeded, held, starting
 from fairbench.execute.job import Job, Outcome, Shared, carry_out, vouch
 from fairbench.execute.threads import one_thread
 
@@ -19,5 +19,6 @@ __all__ = [
     "held",
     "one_thread",
     "refuse_unguarded",
+    "starting",
     "vouch",
 ]

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Gt
 
@@ -41,6 +41,8 @@ class Dask(Executor):
         Longest time that a cluster of this machine may take to start, and a running one to get
         its first worker.
     """
+
+    elsewhere: ClassVar[bool] = True
 
     scheduler: str = ""
     ca: str = ""

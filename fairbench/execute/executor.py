@@ -6,6 +6,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from fairbench.execute.job import Job, Outcome, Shared
 
@@ -27,7 +28,14 @@ class Executor(ABC):
     """Carries jobs out, in any order, and never gives up on the others because of one.
 
     Subclasses are frozen dataclasses whose fields are the executor's options.
+
+    Attributes
+    ----------
+    elsewhere
+        Whether other processes than this one train, so that this one can compute meanwhile.
     """
+
+    elsewhere: ClassVar[bool] = False
 
     def width(self, limits: Limits, chunks: int, /) -> int:
         """How many of `chunks` chunks are trained at once under `limits`.
@@ -45,7 +53,8 @@ class Executor(ABC):
     def run(self, shared: Shared, jobs: Sequence[Job], limits: Limits, /) -> Iterator[Outcome]:
         """One outcome per job, as they come.
 
-        Closing the iterator stops all work that is under way.
+        What has to be started may be started at once; no job is trained before the first outcome
+        is asked for. Closing the iterator stops all work that is under way.
         """
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pickle
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, NoReturn
 
 from annotated_types import Gt
 
@@ -45,15 +45,37 @@ class Local(Executor):
         itself.
     """
 
+    elsewhere: ClassVar[bool] = True
+
     start_seconds: Annotated[float, Gt(0)] = 300.0
     silence_seconds: Annotated[float, Gt(0)] = 120.0
 
     def run(self, shared: Shared, jobs: Sequence[Job], limits: Limits, /) -> Iterator[Outcome]:
         crew = _Crew(self, shared, self.width(limits, len(jobs)), limits.seconds)
+        crew.hire(len(jobs))  # they import what takes seconds while the caller still prepares
+        return _Outcomes(crew, jobs)
+
+
+class _Outcomes(Generator[Outcome, None, None]):
+    """What the crew sends; closing this ends the crew, also before anything was asked for."""
+
+    def __init__(self, crew: _Crew, jobs: Sequence[Job]) -> None:
+        self._crew, self._outcomes = crew, try_twice(crew.attempt, jobs)
+
+    def send(self, value: None, /) -> Outcome:
         try:
-            yield from try_twice(crew.attempt, jobs)
-        finally:
-            crew.dismiss()
+            return next(self._outcomes)
+        except BaseException:
+            self._crew.dismiss()
+            raise
+
+    def throw(self, *error: Any) -> NoReturn:
+        self._crew.dismiss()
+        super().throw(*error)
+        raise AssertionError("the line above raises")
+
+    def close(self) -> None:
+        self._crew.dismiss()
 
 
 class _Crew:
@@ -73,7 +95,7 @@ class _Crew:
         waiting = deque(jobs)
         came: list[Outcome | Died] = []
         while True:
-            self._hire(len(waiting))
+            self.hire(len(waiting))
             self._deal(waiting)
             # Only now, so that nobody is idle while the driver stores what came.
             yield from came
@@ -87,7 +109,8 @@ class _Crew:
             while self._workers:
                 self._workers.pop().kill()
 
-    def _hire(self, waiting: int) -> None:
+    def hire(self, waiting: int, /) -> None:
+        """Start as many workers as `waiting` jobs can use."""
         unoccupied = sum(worker.job is None for worker in self._workers)
         room = self._most - len(self._workers)
         for _ in range(min(room, waiting - unoccupied)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fairbench.analyze import Interval
 
@@ -51,6 +51,6 @@ def unpaired_interval(
         return Interval(mean, mean, mean, float(mean == 0), n)
     # Shares first: squares of tiny variances would vanish.
     df = 1 / sum((part / variance) ** 2 / free for part, free in sides)
-    half = float(stats.t.ppf(0.975, df)) * float(np.sqrt(variance))
-    p = 2 * float(stats.t.sf(abs(mean) / np.sqrt(variance), df))
+    half = float(scipy.stats.t.ppf(0.975, df)) * float(np.sqrt(variance))
+    p = 2 * float(scipy.stats.t.sf(abs(mean) / np.sqrt(variance), df))
     return Interval(mean, mean - half, mean + half, p, n)

@@ -49,7 +49,7 @@ FLAGS = (
 )
 RULE_FLAGS = (*SHARED, "-O2", "-fno-math-errno")
 
-Kernel = Literal["torch", "compiled", "graph"]
+Kernel = Literal["torch", "compiled"]
 
 
 def chosen(wanted: str, device: str, /) -> Kernel:
@@ -58,18 +58,10 @@ def chosen(wanted: str, device: str, /) -> Kernel:
     Raises
     ------
     StudyError
-        When ``compiled`` or ``graph`` is wanted and cannot be had.
+        When ``compiled`` is wanted and cannot be had.
     """
     if wanted == "torch" or (wanted == "auto" and device != "cpu"):
         return "torch"
-    if wanted == "graph":
-        if device == "cuda":  # the current one, which records
-            return "graph"
-        raise StudyError(
-            f"steps are recorded as CUDA graphs on a GPU, not on {device}",
-            where="training.kernel",
-            hint="train with --device cuda, or leave training.kernel at auto",
-        )
     reason = f"it runs on a CPU, not on {device}" if device != "cpu" else trouble()
     if reason is None:
         return "compiled"

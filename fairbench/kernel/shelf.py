@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from fairbench.cache import cache_dir
+from fairbench.disk import flush
 from fairbench.errors import StudyError
 from fairbench.kernel.compiler import KernelError
 
@@ -56,10 +57,10 @@ def _made(folder: Path, key: str, make: Callable[[Path], Path]) -> Library:
         made = make(Path(draft))
         made.chmod(stat.S_IRWXU)
         digest = hashlib.sha256(made.read_bytes()).hexdigest()
-        _synchronise(made)
+        flush(made)
         place = folder / f"{key}.{digest}.so"
         made.replace(place)
-        _synchronise(folder)
+        flush(folder)
         return Library(place, digest)
 
 
@@ -71,17 +72,6 @@ def _found(folder: Path, key: str) -> Library | None:
             return Library(path, digest)
         path.unlink()
     return None
-
-
-def _synchronise(path: Path) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @cache

@@ -5,10 +5,11 @@ package heavier than pluggy.
 """
 
 from fairbench.plugins._code import Code, analysis_code, code_of, code_of_class, core_code
-from fairbench.plugins._component import Component
+from fairbench.plugins._component import Component, Part
 from fairbench.plugins._discover import Plugin, Problem
 from fairbench.plugins._options import REQUIRED, Option
-from fairbench.plugins._parts import Part, digest_of_parts, made_declared, parts_of
+from fairbench.plugins._parts import digest_of_parts, made_declared, parts_of
+from fairbench.plugins._short_form import WEIGHTED
 from fairbench.plugins.descriptions import (
     API_VERSION,
     DatasetDescription,
@@ -30,6 +31,7 @@ from fairbench.plugins.registry import Registry, added, load
 __all__ = [
     "API_VERSION",
     "REQUIRED",
+    "WEIGHTED",
     "Code",
     "Component",
     "DatasetDescription",

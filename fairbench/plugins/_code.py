@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from fairbench.plugins._files import Files, digest_of, folder_files, skipped
+from fairbench.plugins._files import Files, digest_of, edited, folder_files, skipped
 from fairbench.plugins._imports import VIEW, imported, top_of
 from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins.hookspecs import PROJECT
@@ -46,24 +46,33 @@ class Code:
         Digest of its files; empty where none could be found.
     requires
         Versions of the distributions that it requires, directly or not.
+    edited
+        Whether its files were changed since this process began, which may have loaded others.
     """
 
     name: str
     version: str
     sha256: str
     requires: Mapping[str, str] = field(default_factory=dict)
+    edited: bool = field(default=False, compare=False)
+
+    @classmethod
+    def of(
+        cls, name: str, version: str, files: Files, requires: Mapping[str, str] | None = None, /
+    ) -> Code:
+        """The code in `files`."""
+        return cls(name, version, digest_of(files), requires or {}, edited(files))
 
 
 def core_code() -> Code:
     """The part of `fairbench` that can change predictions: everything but `VIEW`."""
     left_out = [ROOT / part for part in VIEW]
-    return Code(PROJECT, _version(OWN), digest_of(_named(folder_files(ROOT, left_out))))
+    return Code.of(PROJECT, _version(OWN), _named(folder_files(ROOT, left_out)))
 
 
 def analysis_code() -> Code:
     """The part of `fairbench` that makes tables of predictions."""
-    files = _named(folder_files(ROOT / "analyze"))
-    return Code(f"{PROJECT}.analyze", _version(OWN), digest_of(files))
+    return Code.of(f"{PROJECT}.analyze", _version(OWN), _named(folder_files(ROOT / "analyze")))
 
 
 def code_of(distribution: str, target: str, others: Iterable[str] = (), /) -> Code:
@@ -77,11 +86,11 @@ def code_of(distribution: str, target: str, others: Iterable[str] = (), /) -> Co
     if normalised(distribution) == OWN:
         if top_of(target) == PROJECT:
             return core_code()
-        return Code(top_of(target), _version(OWN), digest_of(imported([target], {}, None)))
-    return Code(
+        return Code.of(top_of(target), _version(OWN), imported([target], {}, None))
+    return Code.of(
         normalised(distribution),
         _version(distribution),
-        digest_of(_whole(distribution, [target, *others])),
+        _whole(distribution, [target, *others]),
         _required(distribution),
     )
 

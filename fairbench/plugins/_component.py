@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from fairbench.aside import aside
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from fairbench.plugins._options import Option
     from fairbench.plugins.descriptions import Description, Kind
 
-__all__ = ["Component", "recorded"]
+__all__ = ["Component", "Part", "recorded"]
 
 # What the target of a kind must derive from; kinds without an entry are checked by use.
 _BASES: Mapping[str, tuple[str, str]] = {
@@ -30,6 +32,8 @@ _BASES: Mapping[str, tuple[str, str]] = {
     "reproduction": ("fairbench.reproduction", "Reproduction"),
 }
 
+
+_NOTHING = SimpleNamespace()
 
 _loaded: ContextVar[list[Component] | None] = ContextVar("loaded", default=None)
 
@@ -89,10 +93,13 @@ class Component:
             loaded.append(self)
         module, _, path = self.description.target.partition(":")
         try:
-            with aside():
-                target: Any = import_module(module)
-                for attribute in path.split("."):
-                    target = getattr(target, attribute)
+            # What is there already runs no code of a stranger that could print.
+            target: Any = vars(sys.modules.get(module, _NOTHING)).get(path)
+            if target is None:
+                with aside():
+                    target = import_module(module)
+                    for attribute in path.split("."):
+                        target = getattr(target, attribute)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -158,3 +165,18 @@ class Component:
             "code": code.name,
             "sha256": code.sha256,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component that takes part in a method, and the options it is built with."""
+
+    component: Component
+    options: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return f"{self.component.kind} {self.component.name!r}"
+
+    def build(self) -> Any:
+        """Return the object itself, see `Component.build`."""
+        return self.component.build(self.options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Generic, TypeVar
 
-__all__ = ["Files", "digest_of", "folder_files", "imports_of", "skipped"]
+__all__ = ["Files", "digest_of", "edited", "folder_files", "imports_of", "skipped"]
 
 T = TypeVar("T")
 
@@ -17,6 +18,9 @@ Files = dict[str, Path]
 """Files by the name under which they count, which says nothing of where they are installed."""
 
 _CACHES = {".pyc", ".pyo"}
+
+_STARTED = time.time_ns()
+"""When this process began to load code, or soon after."""
 
 
 def digest_of(files: Files, /) -> str:
@@ -31,6 +35,19 @@ def digest_of(files: Files, /) -> str:
         content = _contents.of(files[name])
         whole.update(f"{name}\0{content}\n".encode(errors="surrogateescape"))
     return whole.hexdigest()
+
+
+def edited(files: Files, /) -> bool:
+    """Whether one of `files` may be another than what this process has loaded."""
+    return any(_changed(path) >= _STARTED for path in files.values())
+
+
+def _changed(path: Path) -> int:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def folder_files(root: Path, /, leave_out: Iterable[Path] = ()) -> Iterator[Path]:

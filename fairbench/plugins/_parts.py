@@ -5,36 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import PluginError
 from fairbench.plugins._code import code_of, core_code
-from fairbench.plugins._component import recorded
+from fairbench.plugins._component import Part, recorded
 
 if TYPE_CHECKING:
     from fairbench.plugins._component import Component
     from fairbench.plugins.registry import Registry
 
-__all__ = ["Part", "digest_of_parts", "made_declared", "parts_of"]
+__all__ = ["digest_of_parts", "made_declared", "parts_of"]
 
 DEEPEST = 20
 """Components within one another before that counts as endless."""
 
 WATCHED = ("model", "weighting", "method", "metric")
 """Kinds of components that a method may be made of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A component that takes part in a method, and the options it is built with."""
-
-    component: Component
-    options: Mapping[str, object]
-
-    def __str__(self) -> str:
-        return f"{self.component.kind} {self.component.name!r}"
 
 
 def parts_of(
@@ -66,9 +54,8 @@ def _walk(
         )
     yield part
     for use in _uses(part, instance):
-        found = registry.find(use.kind, use.name)
-        inner = Part(found, dict(use.options))
-        yield from _walk(registry, inner, found.build(inner.options), path)
+        inner = registry.part(use.kind, use.name, use.options)
+        yield from _walk(registry, inner, inner.build(), path)
 
 
 def _uses(part: Part, instance: object) -> tuple[Any, ...]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from fairbench.method import Facts
+
 API_VERSION = 1
+_NOTHING = Facts()
 
 Kind = Literal[
     "dataset",
@@ -73,9 +76,17 @@ class WeightingDescription(Description):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodDescription(Description):
-    """A `Method` class."""
+    """A `Method` class.
+
+    Parameters
+    ----------
+    facts
+        `Method.facts` with default options: what listings say, which import no method.
+    """
 
     kind: ClassVar[Kind] = "method"
+
+    facts: Facts = _NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

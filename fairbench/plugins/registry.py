@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import PluginError, StudyError, near
-from fairbench.plugins._component import Component
+from fairbench.plugins._component import Component, Part
 from fairbench.plugins._discover import Loaded, Plugin, Problem, discover, load_plugin
 from fairbench.plugins._names import OWN, normalised
 from fairbench.plugins._observers import Observers
+from fairbench.plugins._short_form import WEIGHTED, in_full
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fairbench.method import Use
     from fairbench.plugins.descriptions import Kind
@@ -23,6 +25,8 @@ __all__ = ["DISABLE", "Registry", "added", "load"]
 
 DISABLE = "FAIRBENCH_DISABLE_PLUGINS"
 """Environment variable: plugins or distributions not to be imported, or ``*``."""
+
+EMPTY: Mapping[str, object] = MappingProxyType({})
 
 
 class Registry:
@@ -61,27 +65,51 @@ class Registry:
         StudyError
             Where there is none, naming the nearest, or more than one, naming each.
         """
-        distribution, _, bare = name.rpartition(":")
-        known = self.components(kind)
-        qualified = f"{normalised(distribution)}:{bare}"
-        found = [c for c in known if name == c.name or qualified == c.qualified]
+        found = self._called(kind, name)
         if len(found) > 1:
             offers = " or ".join(c.qualified for c in found)
             raise StudyError(f"{len(found)} plugins offer {kind} {name!r}", hint=f"write {offers}")
         if not found:
-            names = (c.qualified if distribution else c.name for c in known)
-            raise StudyError(f"unknown {kind} {name!r}", hint=near(name, names) + self._missing())
+            raise self._unknown(kind, name, self.components(kind))
         return found[0]
 
+    def part(self, kind: Kind, name: str, options: Mapping[str, object] = EMPTY, /) -> Part:
+        """Return the component called `name` with its `options`.
+
+        The name of a weighting that is no method's is short for the method `weighted` with that
+        weighting; the options of both then stand side by side.
+
+        Raises
+        ------
+        StudyError
+            Where `find` raises it, or an option belongs to neither.
+        """
+        if kind != "method" or self._called("method", name):
+            return Part(self.find(kind, name), dict(options))
+        if not self._called("weighting", name):
+            known = (*self.components("method"), *self.components("weighting"))
+            raise self._unknown(kind, name, known)
+        weighted, weighting = self.find("method", WEIGHTED), self.find("weighting", name)
+        return in_full(name, options, weighted, weighting)
+
     def build(self, use: Use, /) -> Any:
-        """The component that a method declares in its `uses`.
+        """Return the component that a method declares in its `uses`.
 
         Raises
         ------
         StudyError
             Where there is none of this name, or it does not take these options.
         """
-        return self.find(use.kind, use.name).build(use.options)
+        return self.part(use.kind, use.name, use.options).build()
+
+    def _called(self, kind: Kind, name: str) -> list[Component]:
+        distribution, _, bare = name.rpartition(":")
+        qualified = f"{normalised(distribution)}:{bare}"
+        return [c for c in self.components(kind) if name == c.name or qualified == c.qualified]
+
+    def _unknown(self, kind: Kind, name: str, known: Sequence[Component]) -> StudyError:
+        names = (c.qualified if ":" in name else c.name for c in known)
+        return StudyError(f"unknown {kind} {name!r}", hint=near(name, names) + self._missing())
 
     def _missing(self) -> str:
         """A reminder of plugins that may have offered what was not found."""

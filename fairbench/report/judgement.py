@@ -87,7 +87,8 @@ def judgement(
     debiased = renamed([run.debiased(view) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
     other = pd.concat([run.other_p(view)["p"] for run in runs])
-    judged = [
+    kept = [run.verdicts(view) for run in runs if len(runs) == 1 and view.tolerance is None]
+    judged = [renamed([table]) for table in kept] or [
         judge(
             fronts[fronts["dataset"].isin(own)],
             axes,

@@ -2,6 +2,7 @@
 
 from fairbench.store.atomic import write_bytes, writing
 from fairbench.store.chunk import Cost, StoredChunk
+from fairbench.store.derived import foundation, read_derived, read_proved
 from fairbench.store.folder import RunFolder, Standing
 from fairbench.store.rows import Rows
 from fairbench.store.sealed import read_json, write_json
@@ -14,7 +15,10 @@ __all__ = [
     "Standing",
     "StoredChunk",
     "Verified",
+    "foundation",
+    "read_derived",
     "read_json",
+    "read_proved",
     "repair",
     "verify",
     "write_bytes",

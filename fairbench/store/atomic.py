@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fairbench.disk import flush
 from fairbench.errors import RunFolderError
 
 __all__ = ["PART", "part_of", "read_bytes", "write_bytes", "writing"]
@@ -43,7 +44,7 @@ def write_bytes(path: Path, content: bytes, /) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    flush(path.parent)
 
 
 def _check_replaceable(path: Path) -> None:
@@ -98,15 +99,3 @@ def read_bytes(path: Path, /) -> bytes | None:
             where=str(path),
             hint="mend the disk or the permissions and try again; nothing was changed",
         ) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be flushed."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folder
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,7 @@ ASIDE = "aside"
 
 FOLDERS = ("chunks", "failures", "rows")
 
-_TOP = ("manifest.json", "plan.json", "report.html")
+_TOP = ("manifest.json", "plan.json", "report.html", "tables.json")
 """Names of files in the run folder itself, beside derived tables."""
 
 

@@ -1,4 +1,4 @@
-"""What every split must have, whichever protocol drew it."""
+"""What every split, and every method on a dataset, must meet before anything is trained."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fairbench.deal import judged_groups
 from fairbench.errors import StudyError
-from fairbench.study.deal import judged_groups
 
 if TYPE_CHECKING:
-    from fairbench.dataset import Dataset
+    from collections.abc import Sequence
+
+    from fairbench.dataset import Dataset, ProtectedKind
     from fairbench.fold import Split
 
-__all__ = ["check_groups"]
+__all__ = ["check_groups", "check_kind"]
 
 
 def check_groups(dataset: Dataset, split: Split, number: int, /) -> None:
@@ -31,3 +33,15 @@ def check_groups(dataset: Dataset, split: Split, number: int, /) -> None:
                 hint="let the disparity leave out small groups with --min-group, merge groups "
                 "with --merge-groups, or try another --entropy",
             )
+
+
+def check_kind(takes: Sequence[ProtectedKind], dataset: Dataset, method: str, /) -> None:
+    """Refuse a method that cannot be trained with an attribute of this kind."""
+    attribute = dataset.protected[0]
+    if attribute.kind not in takes:
+        raise StudyError(
+            f"method {method!r} takes no {attribute.kind} attribute such as {attribute.name!r}",
+            where=f"dataset {dataset.name!r}",
+            hint=f"it takes {' and '.join(takes) or 'none'}: choose such an attribute with "
+            "--protected, or leave the method out",
+        )

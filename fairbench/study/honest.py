@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
+from fairbench.deal import Units, deal, judged_groups, units_of
 from fairbench.errors import StudyError
 from fairbench.fold import Split
 from fairbench.protocol import Protocol, Selection
-from fairbench.study.deal import Units, deal, judged_groups, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,9 @@ from fairbench.method import Method, Trial
 from fairbench.plugins import parts_of
 from fairbench.protocol import Protocol
 from fairbench.seeds import split_seed
-from fairbench.study.check_splits import check_groups
+from fairbench.study.check_splits import check_groups, check_kind
 from fairbench.study.grid import check_grid
+from fairbench.study.methods import methods_of
 from fairbench.study.primary import primary_views
 from fairbench.study.study import MethodSpec, Study, training_of
 from fairbench.training import Training
@@ -67,9 +68,13 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study resolved: data in memory, splits drawn, methods built, chunks laid out."""
+    """A study resolved: data in memory, splits drawn, methods built, chunks laid out.
+
+    `study` names its methods in full; `baseline` is what reports call its baseline, if any.
+    """
 
     study: Study
+    baseline: str | None
     protocol: Protocol
     protocol_component: Component
     datasets: Mapping[str, Dataset]
@@ -139,7 +144,8 @@ def plan(
     protocol = component.build(study.protocol.options)
     if not isinstance(protocol, Protocol):
         raise StudyError(f"{study.protocol.name!r} is no Protocol", where=component.qualified)
-    found = [(spec, registry.find("method", spec.name)) for spec in study.all_methods]
+    methods = methods_of(study, registry)
+    study = study.model_copy(update={"methods": methods.specs})
     datasets: dict[str, Dataset] = {}
     sources: list[Component] = []
     for spec in study.datasets:
@@ -154,9 +160,9 @@ def plan(
     arms = {
         (label, spec.title): _arm(study, registry, protocol, label, dataset, spec, component)
         for label, dataset in datasets.items()
-        for spec, component in found
+        for spec, component in methods.all
     }
-    if len(arms) < len(datasets) * len(found):
+    if len(arms) < len(datasets) * len(methods.all):
         raise StudyError("a method stands twice", hint="give each use its own label")
     _check_size(study, arms)
     primary_views(study.primary, datasets)  # a name that is nowhere is said before training
@@ -166,7 +172,17 @@ def plan(
         splits[name] = _splits(study, protocol, dataset)
     for arm in arms.values():
         _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
-    return Plan(study, protocol, component, datasets, tuple(sources), splits, arms, metrics)
+    return Plan(
+        study,
+        methods.baseline,
+        protocol,
+        component,
+        datasets,
+        tuple(sources),
+        splits,
+        arms,
+        metrics,
+    )
 
 
 def _check_size(study: Study, arms: Mapping[tuple[str, str], Arm]) -> None:
@@ -214,6 +230,7 @@ def _arm(
 
 def _check(arm: Arm, fold: Fold) -> None:
     """Refuse a method that cannot be trained as asked for; its own defects are not the study's."""
+    check_kind(arm.instance.facts.takes, fold.dataset, arm.method)
     try:
         arm.instance.check(fold, arm.training)
     except StudyError:

@@ -161,13 +161,6 @@ class Study(BaseModel):
         return given
 
     @property
-    def all_methods(self) -> tuple[MethodSpec, ...]:
-        """The methods, the baseline first where it has to be added."""
-        if self.baseline is None or any(m.name == self.baseline for m in self.methods):
-            return self.methods
-        return (MethodSpec(self.baseline), *self.methods)
-
-    @property
     def title(self) -> str:
         """The study's name, or one made of its parts."""
         if self.name:

@@ -6,7 +6,8 @@ engine's own.
 
 from fairbench.train.batch import Batch
 from fairbench.train.losses import row_losses, task_losses
-from fairbench.train.network import NetworkMethod, protected_task, target_tasks
+from fairbench.train.network import NetworkMethod
+from fairbench.train.tasks import protected_task, target_tasks
 
 __all__ = [
     "Batch",

@@ -50,7 +50,7 @@ class Rows:
     shares: Tensor
 
     def batch(self, table: Tensor, /) -> Batch:
-        """A batch of rows (..., batch, all widths) of `table`."""
+        """Return rows (..., batch, all widths) of `table` as a batch."""
         *columns, groups = torch.split(table, [*self.widths.values(), self.shares.numel()], dim=-1)
         return Batch(dict(zip(self.widths, columns, strict=True)), groups, self.shares)
 
@@ -58,7 +58,7 @@ class Rows:
 def rows_of(
     fold: Fold, part: Part, tasks: Sequence[Task], dtype: torch.dtype, device: torch.device, /
 ) -> Rows:
-    """The rows of `part` under `fold`, for a network with these `tasks`."""
+    """Return the rows of `part` under `fold`, for a network with these `tasks`."""
 
     def tensor(array: np.ndarray) -> Tensor:
         return torch.as_tensor(array, dtype=dtype, device=device)
@@ -102,7 +102,7 @@ class Visits:
     streams: Tensor
 
     def batch(self, start: int, rows: int, /) -> tuple[Tensor, Tensor]:
-        """Features (S, rows, d) and table (S, rows, widths) of a step.
+        """Return features (S, rows, d) and table (S, rows, widths) of a step.
 
         With a single order the trials share one copy.
         """
@@ -115,7 +115,7 @@ class Visits:
 
 
 def visits_of(rows: Rows, orders: Sequence[np.random.Generator], streams: Tensor, /) -> Visits:
-    """`rows` in a fresh permutation from each of `orders`."""
+    """Return `rows` in a fresh permutation from each of `orders`."""
     n = rows.features.shape[0]
     index = torch.as_tensor(np.stack([order.permutation(n) for order in orders]))
     index = index.to(rows.features.device)
@@ -123,7 +123,7 @@ def visits_of(rows: Rows, orders: Sequence[np.random.Generator], streams: Tensor
 
 
 def orders_of(trials: Sequence[Trial], entropy: int, /) -> tuple[list[np.random.Generator], Tensor]:
-    """One generator per distinct order seed among `trials`, and whose each trial follows."""
+    """Return a generator per distinct order seed of `trials`, and which one each trial follows."""
     seeds = [order_seed(entropy, trial) for trial in trials]
     distinct = list(dict.fromkeys(seeds))
     generators = [np.random.Generator(np.random.PCG64(seed)) for seed in distinct]

@@ -1,77 +1,51 @@
-"""What computes the steps of a stack: the network, its losses and the optimiser together.
+"""What an engine is: it trains the trials of a stack step by step, and predicts with weights.
 
-A step looks at a batch and then learns from it with the weights that a weighting gave, which
-lies in between. Torch's operations do this for any model and device; a chain of common layers on
-a CPU has a compiled kernel.
+A training step is a forward pass, the weighting's answer to its losses, and a backward pass with
+an update. The answer lies in between and is no engine's business, unless an engine takes the
+weighting's rule over to compute it itself.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from fairbench.train.batch import Visits
-from fairbench.train.chain import TaskGradients
-from fairbench.train.dropout import Draws
-from fairbench.train.losses import ClosedLosses, GivenLosses
-from fairbench.train.net import gramian
-from fairbench.train.network import NetworkMethod
-from fairbench.train.optimizer import Optimizer, clip_lanes
+from fairbench.train.batch import Rows, Visits
+from fairbench.train.draws import Draws
 from fairbench.train.rules import Rules
 from fairbench.train.stack import Stack
+from fairbench.train.weights import Weights
 
-if TYPE_CHECKING:
-    from fairbench.train.setup import Setup
-
-__all__ = ["Adopted", "Beginning", "Engine", "TorchEngine", "has_closed_losses", "loss_scales"]
+__all__ = ["Engine", "Learner", "Start"]
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What an engine starts from, for S trials.
+class Start:
+    """What the training of S trials starts from.
 
     Attributes
     ----------
-    parameters, buffers
-        (S, …) by name, the weighting's own parameters included.
+    weights
+        Those of the networks, and the weighting's own parameters.
     tradeoff : (S,)
         Trade-off values.
-    factors
+    rate_factors
         Each trial's learning rate as a multiple of the study's.
     masks
         Draws of the dropout masks.
     """
 
-    parameters: Mapping[str, Tensor]
-    buffers: Mapping[str, Tensor]
+    weights: Weights
     tradeoff: Tensor
-    factors: Sequence[float]
+    rate_factors: Sequence[float]
     masks: Draws
 
 
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A weighting's rule in the hands of an engine.
-
-    Attributes
-    ----------
-    state
-        Where its state (S, …) stands, by name.
-    learn
-        Like `Engine.learn_all` with the weights of the rule, in a training of so many steps:
-        from visits, sizes, the learning rate and that number.
-    """
-
-    state: Mapping[str, Tensor]
-    learn: Callable[[Visits, Sequence[int], float, int], Tensor]
-
-
-class Engine(ABC):
+class Learner(ABC):
     """The trials of one stack, in training.
 
     Attributes
@@ -83,109 +57,65 @@ class Engine(ABC):
     stack: Stack
 
     @abstractmethod
-    def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
-        """Losses (S, T) of the batch that begins at row `start`, and signals (S, T) by name."""
+    def forward(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return losses (S, T) of the batch that begins at row `start`, and signals by name."""
 
     @abstractmethod
     def gramian(self) -> Tensor:
-        """Inner products (S, T, T) of the losses' gradients in the trunk."""
+        """Return inner products (S, T, T) of the last losses' gradients in the trunk."""
 
     @abstractmethod
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
-        """Step down the sum of the losses with `weights` (S, T).
+        """Pass back the sum of the last losses with `weights` (S, T), and update.
 
         The trunk may have other weights than the heads.
         """
 
     @abstractmethod
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
-        """The same step from the gradients that `gramian` compared."""
+        """Do the same from the gradients that `gramian` compared."""
 
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:
-        """Steps over batches of these sizes; sums (S, T) of every loss times its batch's rows."""
+        """Take steps over batches of these sizes; return sums (S, T) of every loss times rows."""
         total, start = torch.zeros_like(weights), 0
         for rows in sizes:
-            losses, _ = self.look(visits, start, rows)
+            losses, _ = self.forward(visits, start, rows)
             self.learn(weights, lr)
             total.add_(losses, alpha=rows)
             start += rows
         return total
 
-    def adopt(self, state: Mapping[str, Tensor], noise: Draws, /) -> Adopted | None:
+    def take_rule(self, state: Mapping[str, Tensor], noise: Draws, /) -> dict[str, Tensor] | None:
         """Take over the weighting's rule with its state (S, …) by name and its noise.
 
-        None where that cannot be. What is returned holds until the stack changes.
+        Returns where the state stands from now on, until the stack changes; None where the rule
+        is left to the caller.
         """
         return None
+
+    def learn_by_rule(
+        self, visits: Visits, sizes: Sequence[int], lr: float, planned: int, /
+    ) -> Tensor:
+        """Do as `learn_all` does, with the weights of the rule that was taken over.
+
+        `planned` is the number of steps of the whole training.
+        """
+        raise NotImplementedError  # an engine that takes no rule is never asked
 
     @abstractmethod
     def keep(self, index: Tensor, /) -> None:
         """Go on with the trials of `index` only."""
 
 
-def has_closed_losses(method: NetworkMethod, /) -> bool:
-    """Whether its losses are the default ones but for factors."""
-    return type(method).losses is NetworkMethod.losses
+class Engine(ABC):
+    """What computes the trials of one chunk."""
 
+    @abstractmethod
+    def learner(self, rules: Rules, start: Start, /) -> Learner:
+        """Begin the training of a stack of trials."""
 
-def loss_scales(rules: Rules, method: NetworkMethod, tradeoff: Tensor, /) -> Tensor | None:
-    """Factors (S, T) on the default losses, or None for 1."""
-    plain = type(method).loss_scales is NetworkMethod.loss_scales
-    return None if plain else rules.loss_scales(tradeoff)
-
-
-class TorchEngine(Engine):
-    """By torch's operations, for any model on any device."""
-
-    def __init__(self, setup: Setup, rules: Rules, begin: Beginning, /) -> None:
-        self._setup, self._rules, self._tradeoff = setup, rules, begin.tradeoff
-        self._net = setup.net()
-        self._masks = begin.masks
-        self.stack = Stack.of(begin.parameters, begin.buffers, setup.blocks(begin.parameters))
-        self._optimizer = Optimizer(self.stack, setup.work.training, begin.factors)
-        self._losses = self._read_losses()
-        self._rows: TaskGradients = []
-
-    def _read_losses(self) -> ClosedLosses | GivenLosses:
-        setup, method = self._setup, self._setup.method
-        if has_closed_losses(method):
-            scales = loss_scales(self._rules, method, self._tradeoff)
-            return ClosedLosses(setup.tasks, scales, self._tradeoff)
-        return GivenLosses(setup.tasks, self._rules, setup.train, self._tradeoff)
-
-    def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
-        x, table = visits.batch(start, rows)
-        masks = self._masks.next() if self._masks.shapes else {}
-        masks = {name: mask[:, :rows] for name, mask in masks.items()}
-        return self._losses(self._net.forward(self.stack, masks, x), table)
-
-    def gramian(self) -> Tensor:
-        self._rows = self._net.trunk_rows(self._losses.each())
-        if self._rows:
-            return gramian(self._rows)
-        terms = self._setup.terms
-        return self._tradeoff.new_zeros(self.stack.lanes, terms, terms)
-
-    def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
-        at_trunk = None if trunk_weights is None else self._losses.pulled(trunk_weights)
-        self._net.backward(self._losses.pulled(weights), at_trunk)
-        self._update(lr)
-
-    def learn_combined(self, weights: Tensor, lr: float, /) -> None:
-        self._net.backward_rows(self._losses.pulled(weights), self._rows, weights)
-        self._update(lr)
-
-    def _update(self, lr: float) -> None:
-        most = self._setup.work.training.clip_norm
-        if most is not None:
-            clip_lanes(self.stack, most)
-        self._optimizer.step(lr)
-
-    def keep(self, index: Tensor, /) -> None:
-        self.stack = self.stack.kept(index)
-        self._optimizer = self._optimizer.kept(self.stack, index)
-        self._tradeoff = self._tradeoff[index]
-        self._masks.keep(index.tolist())
-        self._losses = self._read_losses()
+    @abstractmethod
+    def predict(self, weights: Weights, rows: Rows, heads: Sequence[str], /) -> Tensor:
+        """Return outputs (S, n, widths) of these heads, side by side, for all `rows`."""

@@ -17,7 +17,7 @@ def lift(
     /,
     loops: Callable[[Exception], None] = lambda error: None,
 ) -> Callable[..., Any]:
-    """`function` for S trials at once: as it is where it reduces the last dimensions only.
+    """Return `function` for S trials at once: itself, where it reduces the last dimensions only.
 
     A function of tensors without leading dimension is right for one trial. Whether it is also
     right for a stack is found out by calling it on `example`, whose tensors all lead with S,
@@ -28,7 +28,7 @@ def lift(
     """
 
     def copy() -> tuple[Any, ...]:
-        """The example in containers of its own, as a function may write into them."""
+        """Copy the example's containers, as a function may write into them."""
         copied: tuple[Any, ...] = pytree.tree_map(lambda tensor: tensor, example)
         return copied
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from fairbench.train.dropout import AHEAD, MaskShapes
+from fairbench.train.batch import Rows
+from fairbench.train.draws import AHEAD
+from fairbench.train.dropout import MaskShapes
 
 if TYPE_CHECKING:
     from fairbench.method import Trial
-    from fairbench.train.batch import Rows
 
 __all__ = ["Footprint", "stacks_of"]
 
@@ -59,9 +60,9 @@ class Footprint:
         terms: int,
         shrinks: bool,
     ) -> Footprint:
-        """That of a module which `run` calls, with `rows` for training first.
+        """Estimate that of a module which `run` calls, with `rows` for training first.
 
-        `terms` is the number of losses whose gradients in the trunk are kept apart, and `shrinks`
+        `terms` is the number of losses whose gradients in the trunk are each kept, and `shrinks`
         says whether trials may stop early.
         """
         item = probe.element_size()
@@ -80,7 +81,7 @@ class Footprint:
             hook.remove()
         drawn = sum(prod(shape) for _, shape in masks.values())
         train, *held_out = rows
-        # Gradients apart are kept twice, where a last batch is short.
+        # Each task's gradients are kept twice, where a last batch is short.
         copies = COPIES + 2 * terms + (SHRINKING if shrinks else 0)
         # A batch of its own, beside what its layers make of it.
         passes = PASSES * (sum(sizes) + probe.numel())
@@ -95,7 +96,7 @@ class Footprint:
 def stacks_of(
     chains: Sequence[Sequence[Trial]], footprint: Footprint, budget: int, /
 ) -> list[Sequence[Sequence[Trial]]]:
-    """`chains` in order, cut into the fewest parts that fit `budget` bytes, as even as can be."""
+    """Cut `chains` in order into the fewest parts that fit `budget` bytes, as even as can be."""
     for count in range(1, len(chains)):
         cuts = [len(chains) * part // count for part in range(count + 1)]
         parts = [chains[start:stop] for start, stop in pairwise(cuts)]

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from fairbench.errors import first_line
+from fairbench.model import Task
 from fairbench.train.batch import Batch
 from fairbench.train.lift import lift
+from fairbench.train.recipe import Recipe, has_own_scales
 from fairbench.weighting import Step, Weighting
 
-if TYPE_CHECKING:
-    from fairbench.train.setup import Setup
-
-__all__ = ["LEARNED", "Fields", "Rules", "is_constant"]
-
-LEARNED = "weighting."
-"""Prefix of the weighting's own parameters within the stack."""
+__all__ = ["Fields", "Rules", "has_slopes", "is_constant"]
 
 Fields = dict[str, Any]
 """The fields of a `Step` that are present, so that vmap sees tensors only."""
 
 
 class Rules:
-    """Each rule is lifted at its first call, which serves as the example that lifting needs."""
+    """The losses of `recipe` and the rule of `weighting`, for the trials of one stack.
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    Each function is lifted at its first call, which serves as the example that lifting needs.
+    Where one is called trial by trial, `notes` get a line on why.
+    """
+
+    def __init__(
+        self, recipe: Recipe, tasks: Sequence[Task], weighting: Weighting, notes: list[str], /
+    ) -> None:
+        self._recipe, self._tasks, self._weighting = recipe, tasks, weighting
+        self._notes = notes
         self._lifted: dict[str, Callable[..., Any]] = {}
 
     def losses(
         self, outputs: dict[str, Tensor], batch: Batch, tradeoff: Tensor, /
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Losses (S, T) and signals (S, T) by name."""
-        method, tasks = self._setup.method, self._setup.tasks
+        """Return losses (S, T), and signals (S, T) by name."""
+        recipe, tasks = self._recipe, self._tasks
 
         def one(
             outputs: dict[str, Tensor], columns: dict[str, Tensor], groups: Tensor, value: Tensor
         ) -> tuple[Tensor, dict[str, Tensor]]:
-            result = method.losses(tasks, outputs, Batch(columns, groups, batch.shares), value)
+            result = recipe.losses(tasks, outputs, Batch(columns, groups, batch.shares), value)
             losses, signals = result if isinstance(result, tuple) else (result, {})
             return losses, dict(signals)
 
@@ -50,20 +53,22 @@ class Rules:
         )
         return found
 
-    def loss_scales(self, tradeoff: Tensor, /) -> Tensor:
-        """Factors (S, T) on the default losses."""
-        method, tasks = self._setup.method, self._setup.tasks
+    def loss_scales(self, tradeoff: Tensor, /) -> Tensor | None:
+        """Return factors (S, T) on the default losses, or None for 1."""
+        if not has_own_scales(self._recipe):
+            return None
+        recipe, tasks = self._recipe, self._tasks
         scales: Tensor = self._call(
-            "loss_scales", lambda value: method.loss_scales(tasks, value), tradeoff
+            "loss_scales", lambda value: recipe.loss_scales(tasks, value), tradeoff
         )
         return scales
 
     def slopes(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """The objective's gradients, and the next state.
+        """Return the objective's gradients, and the next state.
 
         Those in the losses (S, T), and those in its own parameters (S, ...) by name.
         """
-        weighting = self._setup.weighting
+        weighting = self._weighting
         if has_slopes(type(weighting)):
             with torch.no_grad():
                 closed: tuple[Tensor, dict[str, Tensor], dict[str, Tensor]] = self._call(
@@ -84,8 +89,8 @@ class Rules:
         return weights, dict(zip(own, found, strict=True)), after
 
     def weights(self, fields: Fields, /) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weights (S, T) and next state."""
-        rule = self._setup.weighting.weights
+        """Return weights (S, T) and the next state."""
+        rule = self._weighting.weights
         with torch.no_grad():
             found: tuple[Tensor, dict[str, Tensor]] = self._call(
                 "weights", lambda f: _plain(rule(Step(**f))), fields
@@ -93,8 +98,8 @@ class Rules:
         return found
 
     def trunk_scale(self, fields: Fields, /) -> Tensor:
-        """Factors (S, T) on each task's gradient where it enters the trunk."""
-        rule = self._setup.weighting.trunk_scale
+        """Return factors (S, T) on each task's gradient where it enters the trunk."""
+        rule = self._weighting.trunk_scale
         with torch.no_grad():
             scale: Tensor = self._call(
                 "trunk_scale",
@@ -104,9 +109,9 @@ class Rules:
         return scale
 
     def epoch_end(self, losses: Tensor, state: dict[str, Tensor], /) -> dict[str, Tensor]:
-        """State after an epoch whose mean losses (S, T) are given."""
-        rule = self._setup.weighting.epoch_end
-        if type(self._setup.weighting).epoch_end is Weighting.epoch_end:
+        """Return the state after an epoch whose mean losses (S, T) are given."""
+        rule = self._weighting.epoch_end
+        if type(self._weighting).epoch_end is Weighting.epoch_end:
             return state
         after: dict[str, Tensor] = self._call(
             "epoch_end", lambda x, s: dict(rule(x, s)), losses, state
@@ -120,15 +125,14 @@ class Rules:
 
     def _loops(self, name: str, error: Exception) -> None:
         """Leave a note that a rule is called trial by trial."""
-        setup = self._setup
-        of = setup.method if name in ("losses", "loss_scales") else setup.weighting
+        of = self._recipe if name in ("losses", "loss_scales") else self._weighting
         note = f"{type(of).__qualname__}.{name} is called trial by trial: {first_line(error)}"
-        if note not in setup.notes:
-            setup.notes.append(note)
+        if note not in self._notes:
+            self._notes.append(note)
 
 
 def is_constant(rule: type[Weighting], /) -> bool:
-    """Whether weights may be worked out once an epoch.
+    """Return whether weights may be worked out once an epoch.
 
     A subclass that overrides what its parent called constant has to say so again.
     """
@@ -143,12 +147,12 @@ def is_constant(rule: type[Weighting], /) -> bool:
 
 
 def has_slopes(rule: type[Weighting], /) -> bool:
-    """Whether it has closed forms of its objective's gradient, and not of its parent's."""
+    """Return whether it has closed forms of its own objective's gradient, not of its parent's."""
     return rule.slopes is not Weighting.slopes and _goes_with(rule, "slopes", "objective")
 
 
 def _goes_with(rule: type[Weighting], claim: str, method: str) -> bool:
-    """Whether the class that makes a claim about a method has that method, or overrides it."""
+    """Return whether the class that makes a claim about a method has, or overrides, that method."""
     by, of = (next(c for c in rule.__mro__ if name in vars(c)) for name in (claim, method))
     return issubclass(by, of)
 
@@ -159,5 +163,5 @@ def _given(slopes: tuple[Any, ...] | None) -> tuple[Any, ...]:
 
 
 def _plain(result: tuple[Any, ...]) -> tuple[Any, ...]:
-    """With dicts for all mappings, as vmap wants them."""
+    """Return the result with dicts for all mappings, as vmap wants them."""
     return tuple(dict(part) if isinstance(part, Mapping) else part for part in result)

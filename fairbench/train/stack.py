@@ -30,14 +30,14 @@ class Block:
     transposed: bool = False
 
     def joined(self, parameters: Mapping[str, Tensor], /) -> Tensor:
-        """The block's own tensor, of parameters by name."""
+        """Return the block's own tensor, of parameters by name."""
         members = [parameters[name].detach() for name in self.members]
         if len(members) > 1:
             return torch.cat(members, dim=1)
         return members[0].mT if self.transposed else members[0]
 
     def parts(self, whole: Tensor, parameters: Mapping[str, Tensor], /) -> Sequence[Tensor]:
-        """The members, shaped as in `parameters`, as views of the block's own tensor."""
+        """Return the members, shaped as in `parameters`, as views of the block's own tensor."""
         if len(self.members) > 1:
             return torch.split(whole, [parameters[n].shape[1] for n in self.members], dim=1)
         return [whole.mT if self.transposed else whole]
@@ -106,7 +106,7 @@ class Stack:
         return next(iter(self.blocks.values())).shape[0]
 
     def kept(self, index: Tensor, /) -> Stack:
-        """A stack of the trials of `index` only."""
+        """Return a stack of the trials of `index` only."""
         return Stack.of(
             {name: tensor.detach()[index] for name, tensor in self.parameters.items()},
             {name: tensor[index] for name, tensor in self.buffers.items()},
@@ -114,18 +114,18 @@ class Stack:
         )
 
     def cut(self, flat: Tensor, /) -> list[Tensor]:
-        """A tensor laid out like `flat` (a moment estimate) as views (S, ...) by block."""
+        """Cut a tensor laid out like `flat` (a moment estimate) into views (S, ...) by block."""
         return _cut(flat, [tensor.shape for tensor in self.blocks.values()])
 
     def lane_norms(self) -> Tensor:
-        """Euclidean norm (S,) of each trial's whole gradient."""
+        """Return the Euclidean norm (S,) of each trial's whole gradient."""
         slots = self.block_slots.values()
         parts = [torch.linalg.vector_norm(slot.reshape(self.lanes, -1), dim=1) for slot in slots]
         norms: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
         return norms
 
     def finite(self) -> Tensor:
-        """Which trials (S,) have only finite parameters."""
+        """Return which trials (S,) have only finite parameters."""
         sums = [tensor.reshape(self.lanes, -1).sum(1) for tensor in self.blocks.values()]
         return torch.isfinite(torch.stack(sums)).all(0)
 
@@ -136,7 +136,7 @@ def _cut(flat: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
 
 
 def stack_modules(modules: Sequence[nn.Module], /) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Parameters and buffers of equally built modules, each (S, ...) by name."""
+    """Stack parameters and buffers of equally built modules, each (S, ...) by name."""
     parameters = [dict(module.named_parameters()) for module in modules]
     buffers = [dict(module.named_buffers()) for module in modules]
     return (

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairbench.method import Facts
 from fairbench.plugins import MethodDescription, hookimpl
+from fairbench_baselines import linear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WEIGHTED = {
-    "equal": "the plain sum of the losses",
-    "uncertainty": "losses weighted by learned variances",
-    "dwa": "losses weighted by how slowly they fall",
-    "gradnorm": "weights that level the tasks' gradient norms",
-    "pcgrad": "conflicting gradients projected off one another",
-    "mgda": "the shortest convex combination of gradients",
-    "cagrad": "the best worst-case task near the mean gradient",
-}
-_CITATIONS = {
-    "uncertainty": "Kendall, Gal, Cipolla (CVPR 2018)",
-    "dwa": "Liu, Johns, Davison (CVPR 2019)",
-    "gradnorm": "Chen, Badrinarayanan, Lee, Rabinovich (ICML 2018)",
-    "pcgrad": "Yu, Kumar, Gupta, Levine, Hausman, Finn (NeurIPS 2020)",
-    "mgda": "Désidéri (2012); Sener, Koltun (NeurIPS 2018)",
-    "cagrad": "Liu, Liu, Jin, Stone, Liu (NeurIPS 2021)",
-}
+_LABELS = Facts("no", "labels")
 
 
 @hookimpl
 def fairbench_methods() -> Iterator[MethodDescription]:
-    """Anchors, single-task, weighted multi-task networks, and group-aware training."""
+    """Offer anchors, single-task, weighted multi-task networks and group-aware training."""
+    yield from linear.DESCRIPTIONS
     yield MethodDescription(
         name="mean",
         summary="Predicts the mean of the training targets",
@@ -48,33 +35,40 @@ def fairbench_methods() -> Iterator[MethodDescription]:
         citation="Friedman (2001): Greedy function approximation",
     )
     yield MethodDescription(
+        name="random-forest",
+        summary="The mean of deep regression trees on resampled rows",
+        target="fairbench_baselines.anchors:RandomForest",
+        citation="Breiman (2001): Random forests",
+    )
+    yield MethodDescription(
         name="single-task",
         summary="The same network with the target's head only: no fairness intervention",
         target="fairbench_baselines.single_task:SingleTask",
     )
-    for name, how in _WEIGHTED.items():
-        title = "".join(part.capitalize() for part in name.split("-"))
-        yield MethodDescription(
-            name=name,
-            summary=f"Target and protected attribute: {how}",
-            target=f"fairbench_baselines.weighted:{title}",
-            citation=_CITATIONS.get(name, ""),
-        )
+    yield MethodDescription(
+        name="weighted",
+        summary="Target and protected attribute, their losses combined by a weighting",
+        target="fairbench_baselines.weighted:Weighted",
+        facts=_LABELS,
+    )
     yield MethodDescription(
         name="dynamic-reweighting",
         summary="Groups as tasks; a group's weight grows with its error",
         target="fairbench_baselines.dynamic_reweighting:DynamicReweighting",
+        facts=_LABELS,
         citation="After Li et al. (2023), J. Biomed. Inform. 143:104399, from its abstract",
     )
     yield MethodDescription(
         name="group-dro",
         summary="Minimises the loss of the worst group",
         target="fairbench_baselines.group_dro:GroupDRO",
+        facts=_LABELS,
         citation="Sagawa, Koh, Hashimoto, Liang (ICLR 2020)",
     )
     yield MethodDescription(
         name="adversarial",
         summary="Gradient reversal: the trunk unlearns (λ > 0) or learns (λ < 0) the attribute",
         target="fairbench_baselines.adversarial:Adversarial",
+        facts=_LABELS,
         citation="Ganin et al. (JMLR 2016); Raumanns et al. (2024)",
     )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Tradeoff
+from fairbench.method import Facts, Tradeoff
 from fairbench.model import Task
 from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Step, Weighting
@@ -47,6 +47,10 @@ class Adversarial(NetworkMethod):
     """
 
     ramp: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("no", "labels")
 
     @property
     def tradeoff(self) -> Tradeoff:

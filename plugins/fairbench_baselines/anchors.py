@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from fairbench.method import OneByOne, Prediction, Trial, Work
 from fairbench.seeds import initial_seed
@@ -15,11 +15,13 @@ from fairbench.seeds import initial_seed
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray
 
-__all__ = ["GradientBoosting", "Mean", "Ridge"]
+__all__ = ["GradientBoosting", "Mean", "RandomForest", "Ridge"]
 
 
 class _Anchor(OneByOne):
     """A scikit-learn style regressor on scaled features, per target."""
+
+    takes_weights: ClassVar[bool] = True
 
     @abstractmethod
     def estimator(self, seed: int, /) -> Any:
@@ -29,7 +31,10 @@ class _Anchor(OneByOne):
         fold = work.fold
         features, targets = fold.features("train"), fold.targets("train")
         seed = initial_seed(work.entropy, trial) % 2**32
-        fitted = [self.estimator(seed).fit(features, column) for column in targets.T]
+        fitted = [
+            self.estimator(seed).fit(features, column, sample_weight=fold.weights)
+            for column in targets.T
+        ]
 
         def predict(rows: FloatArray) -> FloatArray:
             if not len(rows):
@@ -90,5 +95,34 @@ class GradientBoosting(_Anchor):
             n_estimators=self.trees,
             max_depth=self.depth,
             learning_rate=self.learning_rate,
+            random_state=seed,
+        )
+
+
+@dataclass(frozen=True)
+class RandomForest(_Anchor):
+    """The mean of regression trees, each grown on rows drawn with replacement (Breiman 2001).
+
+    Parameters
+    ----------
+    trees
+        Number of trees.
+    leaf
+        Fewest rows of a leaf.
+    features
+        Share of the features that each cut of a tree chooses from.
+    """
+
+    trees: Annotated[int, Ge(1)] = 200
+    leaf: Annotated[int, Ge(1)] = 3
+    features: Annotated[float, Gt(0), Le(1)] = 1 / 3
+
+    def estimator(self, seed: int, /) -> Any:
+        from sklearn.ensemble import RandomForestRegressor
+
+        return RandomForestRegressor(
+            n_estimators=self.trees,
+            min_samples_leaf=self.leaf,
+            max_features=self.features,
             random_state=seed,
         )

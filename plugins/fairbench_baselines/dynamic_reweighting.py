@@ -11,7 +11,7 @@ from annotated_types import Ge, Lt
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Tradeoff
+from fairbench.method import Facts, Tradeoff
 from fairbench.model import Task
 from fairbench.train import Batch, NetworkMethod, target_tasks
 from fairbench.weighting import Step, Weighting
@@ -70,6 +70,10 @@ class DynamicReweighting(NetworkMethod):
     """
 
     memory: Annotated[float, Ge(0), Lt(1)] = 0.9
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("no", "labels")
 
     @property
     def tradeoff(self) -> Tradeoff:

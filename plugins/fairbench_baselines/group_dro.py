@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Tradeoff
+from fairbench.method import Facts, Tradeoff
 from fairbench.model import Task
 from fairbench.train import Batch, NetworkMethod, target_tasks
 from fairbench.weighting import Step, Weighting
@@ -61,6 +61,10 @@ class GroupDRO(NetworkMethod):
 
     rate: Annotated[float, Gt(0)] = 0.01
     adjustment: Annotated[float, Ge(0)] = 0.0
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("no", "labels")
 
     @property
     def tradeoff(self) -> Tradeoff:

@@ -1,62 +1,47 @@
-"""Multi-task networks of target and protected attribute under each weighting."""
+"""weighted: a network of target and protected attribute, whose losses any weighting combines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.errors import PluginError
-from fairbench.method import Tradeoff, Use
+from fairbench.fold import Fold
+from fairbench.method import Facts, Method, Tradeoff, Trained, Use, Work
 from fairbench.model import Task
+from fairbench.plugins import load
 from fairbench.train import NetworkMethod, protected_task, target_tasks
+from fairbench.training import Training
 from fairbench.weighting import Weighting
 
-__all__ = ["Cagrad", "Dwa", "Equal", "Gradnorm", "Mgda", "Pcgrad", "Uncertainty"]
+__all__ = ["Joint", "Weighted"]
 
 GRID = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+TRADEOFF = Tradeoff("z-weight", GRID, low=0.0, fair_end="high")
+FACTS = Facts("no", "labels")
 
 
 @dataclass(frozen=True)
-class _Weighted(NetworkMethod):
-    """The paper's two heads; the trade-off multiplies z's loss before the weighting sees it.
+class Joint(NetworkMethod):
+    """The target and the protected attribute z, learned together under a given `rule`.
 
-    Parameters
-    ----------
-    rule
-        Options of the weighting.
-    weighting_name
-        Name of a weighting plugin.
+    The trade-off multiplies z's loss before the rule sees it.
     """
 
-    rule: dict[str, Any] = field(default_factory=dict)
-    weighting_name: str = "equal"
+    tradeoff: ClassVar[Tradeoff] = TRADEOFF
+    facts: ClassVar[Facts] = FACTS
 
-    def uses(self) -> Sequence[Use]:
-        return (*super().uses(), self._rule)
-
-    @property
-    def _rule(self) -> Use:
-        return Use("weighting", self.weighting_name, self.rule)
-
-    @property
-    def tradeoff(self) -> Tradeoff:
-        return Tradeoff("z-weight", GRID, low=0.0, fair_end="high")
+    rule: Weighting = field(default_factory=Weighting)
 
     def tasks(self, dataset: Dataset, /) -> tuple[Task, ...]:
         return (*target_tasks(dataset), protected_task(dataset))
 
     def weighting(self, dataset: Dataset, /) -> Weighting:
-        from fairbench.plugins import load
-
-        rule = load().build(self._rule)
-        if not isinstance(rule, Weighting):
-            raise PluginError(f"{self.weighting_name!r} is no Weighting")
-        return rule
+        return self.rule
 
     def loss_scales(self, tasks: Sequence[Task], tradeoff: Tensor, /) -> Tensor:
         ones = super().loss_scales(tasks, tradeoff)
@@ -64,47 +49,43 @@ class _Weighted(NetworkMethod):
 
 
 @dataclass(frozen=True)
-class Equal(_Weighted):
-    """The plain sum of the losses."""
+class Weighted(Method):
+    """The target and the protected attribute z, learned together under a weighting.
 
+    The trade-off multiplies z's loss before the weighting sees it.
 
-@dataclass(frozen=True)
-class Uncertainty(_Weighted):
-    """Losses weighted by learned variances."""
+    Parameters
+    ----------
+    weighting
+        Name of a weighting plugin; where a study names a method, that name alone is short for this.
+    weighting_options
+        Options of that weighting.
+    model
+        Name of a model plugin.
+    architecture
+        Options of that model.
+    """
 
-    weighting_name: str = "uncertainty"
+    tradeoff: ClassVar[Tradeoff] = TRADEOFF
+    facts: ClassVar[Facts] = FACTS
 
+    weighting: str
+    weighting_options: dict[str, Any] = field(default_factory=dict)
+    model: str = "mlp"
+    architecture: dict[str, Any] = field(default_factory=dict)
 
-@dataclass(frozen=True)
-class Dwa(_Weighted):
-    """Losses weighted by how slowly they fall."""
+    def uses(self) -> Sequence[Use]:
+        return (Use("model", self.model, self.architecture), self._rule)
 
-    weighting_name: str = "dwa"
+    @property
+    def _rule(self) -> Use:
+        return Use("weighting", self.weighting, self.weighting_options)
 
+    def check(self, fold: Fold, training: Training, /) -> None:
+        self._network().check(fold, training)
 
-@dataclass(frozen=True)
-class Gradnorm(_Weighted):
-    """Weights that level the tasks' gradient norms."""
+    def train(self, work: Work, /) -> Trained:
+        return self._network().train(work)
 
-    weighting_name: str = "gradnorm"
-
-
-@dataclass(frozen=True)
-class Pcgrad(_Weighted):
-    """Conflicting gradients projected off one another."""
-
-    weighting_name: str = "pcgrad"
-
-
-@dataclass(frozen=True)
-class Mgda(_Weighted):
-    """The shortest convex combination of gradients."""
-
-    weighting_name: str = "mgda"
-
-
-@dataclass(frozen=True)
-class Cagrad(_Weighted):
-    """The best worst-case task near the mean gradient."""
-
-    weighting_name: str = "cagrad"
+    def _network(self) -> Joint:
+        return Joint(self.model, self.architecture, load().build(self._rule))

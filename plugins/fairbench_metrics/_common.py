@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from weakref import ref
 
 import numpy as np
@@ -32,7 +32,8 @@ class _OverTrials:
         self, prediction: FloatArray, target: FloatArray, protected: Protected, /
     ) -> FloatArray:
         array = np.asarray(prediction, dtype=np.float64)
-        table = _constants_exact(array.reshape(-1, array.shape[-1]))
+        # A table stays the array that it is, by which the metrics of a family know it again.
+        table = _constants_exact(array if array.ndim == 2 else array.reshape(-1, array.shape[-1]))
         values = self.metric(table, np.asarray(target, dtype=np.float64), protected)
         return np.asarray(values, dtype=np.float64).reshape(array.shape[:-1])
 
@@ -78,31 +79,39 @@ def but_constants(prediction: FloatArray, /) -> FloatArray:
     return np.where(constant[:, None], 0.0, prediction)
 
 
-K = TypeVar("K")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _OncePerArgument(Generic[K, T]):
-    def __init__(self, compute: Callable[[K], T]) -> None:
+class _OncePerArgument(Generic[P, T]):
+    def __init__(self, compute: Callable[P, T]) -> None:
         self.compute = compute
-        self.last: tuple[ref[K], T] | None = None
+        self.last: tuple[tuple[ref[Any], ...], T] | None = None
         self.__doc__ = compute.__doc__
 
-    def __call__(self, argument: K, /) -> T:
-        if isinstance(argument, np.ndarray) and argument.flags.writeable:
-            return self.compute(argument)
-        if self.last is None or self.last[0]() is not argument:
-            self.last = None  # so that two are never held at once
-            self.last = ref(argument), self.compute(argument)
-        return self.last[1]
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> T:
+        if any(isinstance(a, np.ndarray) and a.flags.writeable for a in arguments):
+            return self.compute(*arguments, **named)
+        last = self.last
+        if last is not None and all(
+            known() is a for known, a in zip(last[0], arguments, strict=True)
+        ):
+            return last[1]
+        self.last = last = None  # so that two are never held at once
+        result = self.compute(*arguments, **named)
+        self.last = tuple(ref(argument, self._forget) for argument in arguments), result
+        return result
+
+    def _forget(self, _: object) -> None:
+        self.last = None
 
 
-def once_per_argument(compute: Callable[[K], T]) -> Callable[[K], T]:
-    """`compute`, whose result is kept for the argument that it was last called with.
+def once_per_argument(compute: Callable[P, T]) -> Callable[P, T]:
+    """`compute`, whose result is kept for the arguments that it was last called with.
 
     Trials of many rows reach a metric one after the other, all with the same attribute and the
-    same targets. An array that can be written to may be another the next time: its result is
-    not kept.
+    same targets, and metrics of one family get the same predictions one after the other. An
+    array that can be written to may be another the next time: its result is not kept.
     """
     return _OncePerArgument(compute)
 

@@ -12,7 +12,8 @@ pair is taken alone; of all ordered pairs the ratio farthest from 1, in logarith
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ import numpy as np
 from fairbench_metrics._common import (
     BINS,
     group_sizes,
+    once_per_argument,
     over_trials,
     quantile_bins,
     standardised,
@@ -32,29 +34,52 @@ if TYPE_CHECKING:
     from fairbench.metric import Metric
 
 Criterion = Literal["independence", "separation", "sufficiency"]
-Estimator = Callable[[Criterion, "FloatArray", "FloatArray", "FloatArray"], "FloatArray"]
-"""Mean density ratios (2, S) of label 1 to 0 and of 0 to 1: predictions, targets, labels."""
 
 
-def _logistic(
-    criterion: Criterion, prediction: FloatArray, target: FloatArray, label: FloatArray
-) -> FloatArray:
-    score = standardised(prediction)
-    truth = np.broadcast_to(standardised(target), score.shape)
+class _Pair:
+    """Rows of two groups: predictions (S, n), targets (n,), labels (n,) of 0 and 1.
+
+    Holds the fits of the classifier, each made when it is first asked for.
+    """
+
+    def __init__(self, prediction: FloatArray, target: FloatArray, label: FloatArray) -> None:
+        self.prediction, self.target, self.label = prediction, target, label
+
+    @cached_property
+    def by_prediction(self) -> FloatArray:
+        """Log-odds of label 1 given ŷ, (S, n)."""
+        return log_odds(standardised(self.prediction)[:, None], self.label)
+
+    @cached_property
+    def by_target(self) -> FloatArray:
+        """Log-odds of label 1 given y, (1, n)."""
+        return log_odds(standardised(self.target)[None, None], self.label)
+
+    @cached_property
+    def by_both(self) -> FloatArray:
+        """Log-odds of label 1 given y and ŷ, (S, n)."""
+        score = standardised(self.prediction)
+        truth = np.broadcast_to(standardised(self.target), score.shape)
+        return log_odds(np.stack([truth, score], axis=1), self.label)
+
+
+Estimator = Callable[[Criterion, _Pair], "FloatArray"]
+"""Mean density ratios (2, S) of label 1 to 0 and of 0 to 1."""
+
+
+def _logistic(criterion: Criterion, pair: _Pair) -> FloatArray:
     if criterion == "independence":
-        odds = log_odds(score[:, None], label)
-        prior = np.log(label.sum() / (len(label) - label.sum()))
-        ratio = odds - prior
+        label = pair.label
+        ratio = pair.by_prediction - np.log(label.sum() / (len(label) - label.sum()))
+    elif criterion == "separation":
+        ratio = pair.by_both - pair.by_target
     else:
-        odds = log_odds(np.stack([truth, score], axis=1), label)
-        given = truth[:1] if criterion == "separation" else score
-        ratio = odds - log_odds(given[:, None], label)
+        ratio = pair.by_both - pair.by_prediction
     return np.stack([np.exp(ratio).mean(axis=-1), np.exp(-ratio).mean(axis=-1)])
 
 
-def _binned(
-    criterion: Criterion, prediction: FloatArray, target: FloatArray, label: FloatArray
-) -> FloatArray:
+def _binned(criterion: Criterion, pair: _Pair) -> FloatArray:
+    prediction, target, label = pair.prediction, pair.target, pair.label
     codes = quantile_bins(target, BINS) * BINS + quantile_bins(prediction, BINS)
     flat = np.arange(len(codes))[:, None] * BINS * BINS + codes
     size = len(codes) * BINS * BINS
@@ -79,20 +104,24 @@ def _binned(
     return np.stack([(weights * ratio).sum(axis=(1, 2)), (weights / ratio).sum(axis=(1, 2))])
 
 
-def _pairs(protected: Protected) -> Iterator[tuple[int, int]]:
+@once_per_argument
+def _pairs(
+    prediction: FloatArray, target: FloatArray, protected: Protected, /
+) -> tuple[_Pair, ...]:
     group_sizes(protected)
-    yield from combinations(range(len(protected.labels)), 2)
+    pairs = []
+    for a, b in combinations(range(len(protected.labels)), 2):
+        rows = np.flatnonzero((protected.groups == a) | (protected.groups == b))
+        label = (protected.groups[rows] == b).astype(np.float64)
+        pairs.append(_Pair(prediction[:, rows], target[rows], label))
+    return tuple(pairs)
 
 
 def _ratio(criterion: Criterion, estimate: Estimator) -> Metric:
     @over_trials
     def metric(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
-        ratios = []
-        for a, b in _pairs(protected):
-            rows = np.flatnonzero((protected.groups == a) | (protected.groups == b))
-            label = (protected.groups[rows] == b).astype(np.float64)
-            ratios.append(estimate(criterion, prediction[:, rows], target[rows], label))
-        table = np.concatenate(ratios)
+        pairs = _pairs(prediction, target, protected)
+        table = np.concatenate([estimate(criterion, pair) for pair in pairs])
         farthest = np.abs(np.log(table)).argmax(axis=0)
         values: FloatArray = np.take_along_axis(table, farthest[None], axis=0)[0]
         if criterion == "sufficiency":

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _BLOCK = 2**14  # predictions whose factors are held at once: a few megabytes
 
 
-def _norms(prediction: FloatArray, protected: Protected) -> tuple[FloatArray, FloatArray, float]:
+@once_per_argument
+def _norms(prediction: FloatArray, protected: Protected, /) -> tuple[FloatArray, FloatArray, float]:
     """tr(KHLH) and tr(KHKH) by trial, (S,), and tr(LHLH)."""
     cross, square = np.empty(len(prediction)), np.empty(len(prediction))
     if prediction.shape[-1] > KERNEL_EXACT:

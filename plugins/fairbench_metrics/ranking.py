@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.metric import Undefined
-from fairbench_metrics._common import group_sizes, over_trials, spread
+from fairbench_metrics._common import group_sizes, once_per_argument, over_trials, spread
 from fairbench_metrics._merge import merges
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def _pairs(target: FloatArray, protected: Protected) -> FloatArray:
     return np.array(counts, dtype=np.float64)
 
 
-def _right(prediction: FloatArray, target: FloatArray, protected: Protected) -> FloatArray:
+@once_per_argument
+def _right(prediction: FloatArray, target: FloatArray, protected: Protected, /) -> FloatArray:
     """Number of those pairs with ŷ > ŷ′ as well, (S, k, k)."""
     # Places ascend with y, and among equal y descend with ŷ: equal y never count as ranked.
     descending = np.argsort(-prediction, axis=-1, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fairbench.method import Facts
 from fairbench.plugins import (
     DatasetDescription,
     MethodDescription,
@@ -61,6 +62,7 @@ def fairbench_methods() -> Iterator[MethodDescription]:
         name="static-alpha",
         summary="Predicts target and protected attribute; their losses weighted α and 5 − α",
         target="fairbench_paper.static_alpha:StaticAlpha",
+        facts=Facts("no", "labels"),
         citation=_PAPER,
     )
 

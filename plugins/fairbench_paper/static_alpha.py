@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Tradeoff
+from fairbench.method import Facts, Tradeoff
 from fairbench.model import Task
 from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Step, Weighting
@@ -69,6 +69,10 @@ class StaticAlpha(NetworkMethod):
     z_loss: Literal["auto", "bce", "mse"] = "auto"
     z_scaled: bool = True
     grid: Literal["0.1-5.0", "0.0-4.9"] = "0.1-5.0"
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("no", "labels")
 
     @property
     def tradeoff(self) -> Tradeoff:

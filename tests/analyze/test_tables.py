@@ -234,8 +234,8 @@ def test_what_a_run_concludes_is_computed_once_and_the_callers_to_change(make_ru
     kept = first.copy()
     first["dataset"] = "changed"
     # Nothing is left to compute it from a second time.
-    for attribute in ("_metrics", "_trials"):
-        run.__dict__[attribute] = None
+    for other in ("metrics", "trials"):
+        run._tables.pop(other, None)
     shutil.rmtree(run.path)
     pd.testing.assert_frame_equal(getattr(run, name)(), kept)
 

@@ -12,6 +12,7 @@ from fairbench.cli import main
 from fairbench.cli._flags import executor_options, study_keys
 from fairbench.errors import StudyError
 from fairbench.study import read_study
+from fairbench.toml import load
 
 BASE = ["--method", "ridge", "--dataset", "synthetic", "--no-baseline"]
 ALPHA = ["--method", "static-alpha", "--dataset", "synthetic"]
@@ -41,6 +42,12 @@ def refused(*arguments: str) -> str:
     ("arguments", "said"),
     [
         ([*BASE, "-m", "rigde"], "unknown method 'rigde' hint: did you mean 'ridge'"),
+        ([*BASE, "-m", "pcgard"], "unknown method 'pcgard' hint: did you mean 'pcgrad'"),
+        ([*BASE, "-m", "static"], "needs its option 'loss_weights' where: method 'static' hint:"),
+        (
+            [*BASE, "-m", "cagrad", "--set", "cagrad.d=1"],
+            "method 'cagrad' has no option 'd' hint: known: architecture, c, model",
+        ),
         (["-m", "ridge", "-d", "synthetik"], "unknown dataset 'synthetik' hint: did you mean"),
         ([*BASE, "--error", "rsme"], "unknown metric 'rsme' hint: did you mean"),
         ([*BASE, "--protocol", "papper"], "unknown protocol 'papper' hint: did you mean 'paper'"),
@@ -271,11 +278,9 @@ options = {penalty = 2.0}
 
 
 def study_of(folder: Path, **flags):
-    from fairbench.toml import load
-
     path = folder / "study.toml"
     path.write_text(FILE)
-    given = study_keys(flags, load(path), lambda name: name == "static-alpha")
+    given = study_keys(flags, load(path), lambda name, options: name == "static-alpha")
     return read_study(path, given.keys, given.origins)
 
 
@@ -434,3 +439,15 @@ def test_flags_of_a_table_reach_the_study(folder):
 def test_a_notation_for_a_plugins_dataset_is_refused():
     said = refused(*BASE, "--decimal", ",")
     assert "comes from a plugin, which knows how its file is written where: --decimal" in said
+
+
+def test_a_weighting_in_a_file_is_edited_by_its_name(folder):
+    (folder / "weighted.toml").write_text(
+        'datasets = ["synthetic"]\n[[methods]]\nname = "weighted"\n'
+        'options = {weighting = "cagrad"}\n[[methods]]\nname = "stch"\n'
+    )
+    filed = load(folder / "weighted.toml")
+    flags = {"assign": ("cagrad.weighting_options.c=0.2", "stch.mu=2"), "tradeoff": ("stch=1",)}
+    methods = study_keys(flags, filed, lambda name, options: True).keys["methods"]
+    assert methods[0]["options"] == {"weighting": "cagrad", "weighting_options": {"c": 0.2}}
+    assert methods[1] == {"name": "stch", "options": {"mu": 2}, "tradeoff": [1.0]}

@@ -14,7 +14,7 @@ import torch
 from fairbench.errors import StudyError
 from fairbench.kernel import build, shelf
 from fairbench.kernel import compiler as calls
-from fairbench.train.native import native_rule
+from fairbench.train.by_kernel.rule import compiled_rule
 from fairbench_paper.static_alpha import StaticAlpha
 from fairbench_weightings.gradnorm import GradNorm
 from tests.train.agreement import assert_agrees
@@ -198,8 +198,8 @@ def test_a_rule_whose_compiler_is_killed_does_not_stay_with_torch(fresh, monkeyp
     body = STRUCK.format(folder=fresh, of="-O2", times=2, how=KILLED)
     monkeypatch.setenv("CXX", compiler(fresh, body))
     with pytest.raises(StudyError, match="SIGKILL"):
-        native_rule(GradNorm(), 2, {}, torch.float64)
-    assert native_rule(GradNorm(), 2, {}, torch.float64).address
+        compiled_rule(GradNorm(), 2, {}, torch.float64)
+    assert compiled_rule(GradNorm(), 2, {}, torch.float64).address
 
 
 def test_the_same_source_is_the_same_bytes_in_any_folder(fresh, monkeypatch):

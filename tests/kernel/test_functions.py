@@ -33,9 +33,9 @@ extern "C" int64_t width_of(int64_t count) {{ return padded<T>(count); }}
 extern "C" void multiply(int64_t rows, int64_t inner, int64_t width, const T* a, int64_t step,
                          const T* b, const T* bias, int64_t cut, const T* gate, T* sums,
                          int64_t turned, T* c) {{
-    const Finish<T> finish{{bias, cut != 0, gate, sums}};
-    if (turned) product<T, true>(rows, inner, width, a, step, b, width, finish, c, width);
-    else product<T, false>(rows, inner, width, a, step, b, width, finish, c, width);
+    const Epilogue<T> epilogue{{bias, cut != 0, gate, sums}};
+    if (turned) product<T, true>(rows, inner, width, a, step, b, width, epilogue, c, width);
+    else product<T, false>(rows, inner, width, a, step, b, width, epilogue, c, width);
 }}
 
 extern "C" void multiply_vectors(int64_t rows, int64_t width, const T* a, const T* b,

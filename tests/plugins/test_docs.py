@@ -105,6 +105,19 @@ def test_the_network_closes_the_gap(mean_gap):
     assert gaps[2] < 0.5 * gaps[1] < 0.25 * gaps[0]
 
 
+def test_the_method_around_another_conforms():
+    scope: dict[str, type] = {"__name__": "example"}
+    text = block("from dataclasses import dataclass\n\nimport numpy as np\n\nfrom fairbench.method")
+    exec(compile(text, "plugins.md", "exec", dont_inherit=True), scope)
+
+    class TestLevel(conformance.MethodConformance):
+        component = staticmethod(scope["Level"])
+        plain = "ridge"
+
+    for name in [name for name in dir(TestLevel) if name.startswith("test_")]:
+        getattr(TestLevel(), name)()
+
+
 def test_the_method_made_of_another_conforms():
     scope: dict[str, type] = {"__name__": "example"}
     text = block("from dataclasses import dataclass, field, replace")
@@ -113,6 +126,7 @@ def test_the_method_made_of_another_conforms():
 
     class TestRounded(conformance.MethodConformance):
         component = staticmethod(lambda: rounded)
+        scales = False  # whole numbers of one unit are none of another
 
     for name in [name for name in dir(TestRounded) if name.startswith("test_")]:
         getattr(TestRounded(), name)()

@@ -11,7 +11,6 @@ from fairbench.errors import StudyError
 from fairbench.plugins import load
 from fairbench.study import Study, plan
 from fairbench.study.plan import _blocks, _even
-from fairbench.study.study import MethodSpec
 
 RIDGE = {"methods": ["ridge"], "datasets": ["synthetic"], "baseline": None}
 
@@ -120,13 +119,6 @@ def test_chains_of_a_plan_stay_in_one_chunk():
     assert len(set(home.values())) > 1
     for start in range(0, len(values), 7):
         assert len({home[value] for value in values[start : start + 7]}) == 1
-
-
-def test_the_baseline_is_added_once():
-    assert Study(methods=["ridge"], datasets=["x"]).all_methods[0].name == "single-task"
-    both = Study(methods=["ridge", "single-task"], datasets=["x"])
-    assert [m.name for m in both.all_methods] == ["ridge", "single-task"]
-    assert Study(**RIDGE).all_methods == (MethodSpec("ridge"),)
 
 
 def test_labels_tell_two_uses_apart():

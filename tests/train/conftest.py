@@ -5,10 +5,11 @@ import torch
 from fairbench.dataset import Card, Dataset, Protected
 from fairbench.fold import Fold, Split
 from fairbench.method import Trial, Work
-from fairbench.train.fit import Weights, _Run
-from fairbench.train.setup import prepare
+from fairbench.train.engines import engine_for
+from fairbench.train.fit import Fitting
+from fairbench.train.setup import initial_weights, prepare
 from fairbench.training import Training
-from tests.train import kernels, tape
+from tests.train import kernels
 
 
 @pytest.fixture(autouse=True)
@@ -19,13 +20,10 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(params=["compiled", "torch", "graph"])
+@pytest.fixture(params=["compiled", "torch"])
 def each_kernel(request, monkeypatch):
     """Runs a test with every kernel; what the compiled one cannot train takes torch."""
     monkeypatch.setattr(kernels, "chosen", request.param)
-    if request.param == "graph":
-        monkeypatch.setattr("fairbench.kernel.chosen", lambda wanted, _device: wanted)
-        monkeypatch.setattr("fairbench.train.graph.record", tape.record)
     return request.param
 
 
@@ -58,8 +56,9 @@ def make_dataset(kind="binary", targets=1, rows=140, seed=0):
 
 def begun(method, work):
     """A stack of the trials of `work` before its first epoch."""
-    setup = prepare(method, work)
-    return _Run(setup, work.trials, Weights(*setup.initial(work.trials)))
+    prepared = prepare(method, work)
+    start = initial_weights(prepared, work.trials)
+    return Fitting(prepared, engine_for(prepared), work.trials, start)
 
 
 def make_work(values, dataset=None, train=83, seeds=(0,), **training):

@@ -144,6 +144,13 @@ def plain_module(method, work, trial):
         return method.build(work.fold, tasks).double()
 
 
+def _flat_gradient(loss, parameters):
+    if not parameters:
+        return torch.zeros(0, dtype=torch.float64)
+    found = torch.autograd.grad(loss, parameters, retain_graph=True)
+    return torch.cat([gradient.flatten() for gradient in found])
+
+
 def plain_fit(method, work, trial, module=None, adversarial=None):
     """Train one trial; return its module and the number of epochs it took.
 
@@ -173,7 +180,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     own_seed = dropout_seed(work.entropy, trial)
     masks = _Masks(module, x[: training.batch_size], own_seed)
     noise = np.random.Generator(np.random.SFC64(derive(own_seed, "noise")))
-    custom = type(method).losses.__qualname__ != "NetworkMethod.losses"
+    custom = type(method).losses.__qualname__ != "Recipe.losses"
 
     def losses_of(outputs, rows):
         if not custom:
@@ -225,8 +232,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
             optimizer.zero_grad()
             trunk = list(module.trunk.parameters())
             if weighting.needs == "gramian":
-                rows_of_j = [torch.autograd.grad(loss, trunk, retain_graph=True) for loss in losses]
-                jacobian = torch.stack([torch.cat([g.flatten() for g in r]) for r in rows_of_j])
+                jacobian = torch.stack([_flat_gradient(loss, trunk) for loss in losses])
                 with torch.no_grad():
                     weights, state = weighting.weights(
                         Step(**fields, gramian=jacobian @ jacobian.T)
@@ -238,7 +244,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
                     k: v.detach().clone() for k, v in state.items()
                 }  # as it is before the step
                 objective.backward(retain_graph=adversarial is not None)
-                if adversarial is not None:
+                if adversarial is not None and trunk:
                     factor = adversarial(trial.value, float(fields["progress"]))
                     mixed = losses[:-1].sum() - factor * losses[-1]
                     for p, g in zip(trunk, torch.autograd.grad(mixed, trunk), strict=True):

@@ -12,11 +12,10 @@ from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.single_task import SingleTask
-from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
-from fairbench_baselines.weighted import _Weighted as Weighted
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.agreement import SMALL, VALUES, assert_agrees
 from tests.train.conftest import make_dataset, make_work
+from tests.train.joint import joint
 from tests.train.plain import plain_fit, plain_module, plain_predict
 
 pytestmark = pytest.mark.usefixtures("each_kernel")
@@ -123,13 +122,13 @@ def test_early_stopping_restores_the_best_weights_and_stops_at_different_epochs(
 @pytest.mark.parametrize(
     ("method", "patience"),
     [
-        (Uncertainty, 4),
-        (Dwa, 4),
-        (Gradnorm, 4),
-        (Pcgrad, None),
-        (Mgda, None),
-        (Cagrad, None),
-        (Equal, None),
+        (joint("uncertainty"), 4),
+        (joint("dwa"), 4),
+        (joint("gradnorm"), 4),
+        (joint("pcgrad"), None),
+        (joint("mgda"), None),
+        (joint("cagrad"), None),
+        (joint("equal"), None),
     ],
 )
 def test_weightings(method, patience):
@@ -138,7 +137,7 @@ def test_weightings(method, patience):
 
 
 def test_a_noisy_weighting_draws_from_each_trials_own_generator():
-    method = Weighted(architecture=SMALL, weighting_name="random")
+    method = joint("random")(architecture=SMALL)
     trained = assert_agrees(method, make_work((0.1, 1.0), seeds=(0, 1)))
     first, _, second, _ = (p.test for p in trained.predictions)
     assert not np.allclose(first, second)

@@ -15,9 +15,9 @@ from fairbench_baselines.adversarial import Adversarial
 from fairbench_baselines.dynamic_reweighting import DynamicReweighting
 from fairbench_baselines.group_dro import GroupDRO
 from fairbench_baselines.single_task import SingleTask
-from fairbench_baselines.weighted import Cagrad, Dwa, Equal, Gradnorm, Mgda, Pcgrad, Uncertainty
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import begun, make_dataset, make_work
+from tests.train.joint import joint
 
 
 def losses_elsewhere(method, work):
@@ -28,7 +28,7 @@ def losses_elsewhere(method, work):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rules, "_call", lambda self, name, rule, *given: lifted[name](*given))
         there = begun(method, dataclasses.replace(work, device="meta"))
-        visits = visits_of(there.setup.train, there.orders, there.streams)
+        visits = visits_of(there.prepared.train, there.orders, there.streams)
         return there.steps.epoch(visits, there.sizes, 0.01, 0, 18)
 
 
@@ -37,13 +37,13 @@ def losses_elsewhere(method, work):
     [
         StaticAlpha,
         SingleTask,
-        Equal,
-        Uncertainty,
-        Dwa,
-        Pcgrad,
-        Mgda,
-        Cagrad,
-        Gradnorm,
+        joint("equal"),
+        joint("uncertainty"),
+        joint("dwa"),
+        joint("pcgrad"),
+        joint("mgda"),
+        joint("cagrad"),
+        joint("gradnorm"),
         GroupDRO,
         Adversarial,
         DynamicReweighting,

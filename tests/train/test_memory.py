@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from fairbench.method import Trial
-from fairbench.train import chunk, predict
+from fairbench.train import chunk
+from fairbench.train.by_torch import engine as by_torch
 from fairbench.train.memory import Footprint, stacks_of
 from fairbench.train.setup import prepare
-from fairbench_baselines.weighted import Pcgrad
 from fairbench_paper.static_alpha import StaticAlpha
 from tests.train.conftest import make_dataset, make_work
+from tests.train.joint import joint
 
 VALUES = (0.5, 2.0, 3.0, 4.4, 4.9)
 
@@ -52,9 +53,8 @@ def test_a_larger_model_batch_or_table_takes_more():
     assert usual.order - 8 * 83 == 2 * (single.order - 8 * 83)
     patient = footprint(make_work(VALUES, patience=3), hidden=(9, 6))
     assert patient.trial > usual.trial
-    assert prepare(Pcgrad(architecture={"hidden": (9, 6)}), make_work(VALUES)).footprint.trial > (
-        usual.trial
-    )
+    by_gradients = joint("pcgrad")(architecture={"hidden": (9, 6)})
+    assert prepare(by_gradients, make_work(VALUES)).footprint.trial > usual.trial
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
@@ -63,14 +63,14 @@ def test_rows_are_predicted_a_few_at_once(lanes, monkeypatch):
     method = StaticAlpha(architecture={"hidden": (9, 6)})
     whole = method.train(work)
     footprint = prepare(method, work).footprint
-    monkeypatch.setattr(predict, "AT_ONCE", 7 * lanes * footprint.row)
+    monkeypatch.setattr(by_torch, "AT_ONCE", 7 * lanes * footprint.row)
     rows = []
 
     def seen(tensor, at_once):
         rows.append(at_once)
         return torch.split(tensor, at_once)
 
-    monkeypatch.setattr(predict, "torch", SimpleNamespace(**{**vars(torch), "split": seen}))
+    monkeypatch.setattr(by_torch, "torch", SimpleNamespace(**{**vars(torch), "split": seen}))
     parts = method.train(work)
     assert min(rows) == 7  # more of them as trials stop
     for one, other in zip(parts.predictions, whole.predictions, strict=True):

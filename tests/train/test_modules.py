@@ -149,7 +149,7 @@ class _Rows(Weighting):
 def test_chains_of_layers(trunk, weighting):
     method = with_trunk(trunk, weighting)
     work = make_work((0.3, 2.0), seeds=(0, 1), lr=0.03)
-    by_hand = prepare(method, work).network.chain is not None
+    by_hand = prepare(method, work).module.layers is not None
     assert by_hand == (trunk in (in_a_row, begins_with_norm))
     assert_agrees(method, work)
 
@@ -183,7 +183,7 @@ def nothing_to_train(features):
 def test_unusual_trunks(trunk, weighting):
     method = with_trunk(trunk, weighting)
     work = make_work((0.3, 2.0), clip_norm=1.0, patience=5)
-    assert (prepare(method, work).network.chain is not None) == (trunk is _Functional)
+    assert (prepare(method, work).module.layers is not None) == (trunk is _Functional)
     if trunk is nothing_to_train and weighting is _Rows:
         assert [p.status for p in method.train(work).predictions] == ["ok", "ok"]
     else:

@@ -7,7 +7,7 @@ import torch
 
 from fairbench.train import task_losses
 from fairbench.weighting import Weighting
-from fairbench_baselines.weighted import _Weighted as Weighted
+from fairbench_baselines.weighted import Joint
 from fairbench_paper.static_alpha import StaticAlpha
 from fairbench_weightings.static import Static as StaticRule
 from fairbench_weightings.uncertainty import Uncertainty as UncertaintyRule
@@ -76,7 +76,7 @@ class _NoScale(Weighting):
     ids=lambda rule: type(rule).__name__,
 )
 def test_rules_that_look_like_others(rule):
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return rule
 
@@ -94,7 +94,7 @@ class _KeepsLosses(Weighting):
 
 
 def test_no_state_carries_a_graph_from_step_to_step():
-    class Method(Weighted):
+    class Method(Joint):
         def weighting(self, dataset):
             return _KeepsLosses()
 
@@ -124,7 +124,7 @@ def test_signals_that_are_views_of_outputs_stay_as_they_were():
     assert_agrees(Method(architecture=SMALL), make_work(VALUES))
 
 
-class _OneTrialScales(Weighted):
+class _OneTrialScales(Joint):
     """Right for one trial; over a stack of two it would be transposed."""
 
     def loss_scales(self, tasks, tradeoff):

@@ -1,52 +1,14 @@
-// The steps of a stack of trials, one trial after the other: its weights, moments and activations
+// Training steps of a stack of trials, one trial after the other: its weights, moments and activations
 // stay in cache while it takes them. fairbench/train/compiled.py calls what is declared here.
 
+#include "layout.h"
 #include "losses.h"
-#include "optimizer.h"
 #include "random.h"
+#include "run.h"
 
 #ifdef __SSE__
 #include <xmmintrin.h>
 #endif
-
-// A weighting's rule for one trial. It reads `losses`, their Gramian (tasks, tasks), the trade-off
-// value, the share of steps done, noise (tasks) and the trial's parameters (for its own); it writes
-// weights for heads and trunk, its state, and the gradients of its own parameters.
-template <class T>
-using Rule = void (*)(const T* losses, const T* gramian, T tradeoff, T progress, const T* noise,
-                      const T* parameters, T* gradients, T* state, T* weights, T* trunk_weights);
-
-struct Weighting {
-    void* rule;                 // null for weights that stay
-    int32_t by_gramian, apart;  // whether it asks for one, and has other weights for the trunk
-    int64_t state_size;
-    void *state, *tradeoff;     // (trials, state_size), (trials)
-    const void* noise;          // (steps, trials, tasks), null for none
-    int64_t noise_step;         // numbers from one step to the next
-    double planned;             // steps in all
-};
-
-constexpr int64_t MOST_TASKS = 64;
-
-// What lies in a trial's numbers, one behind the other: behind the moments of the optimiser come
-// the gradients of its tasks, where a rule compares them.
-enum Numbers : int64_t { PARAMETERS, GRADIENT, FIRST, SECOND, OF_TASKS };
-
-struct Run {
-    const Network* net;
-    const Optimizer* optimizer;
-    int64_t trials, kinds, stride;
-    void* numbers;                                  // (trials, kinds, stride)
-    void *space, *common;
-    const void *features, *table;                   // all rows in their orders, one below the other
-    int64_t table_width;
-    const int64_t* order;                           // (trials), the first row of each one's order
-    uint64_t* streams;                              // (trials, 4), the generators of dropout
-    uint16_t* draws;                                // (trials, draws)
-    const void* scales;                             // (trials, tasks) factors on the losses, or null
-    const double* rates;                            // (trials) learning rates
-    const Weighting* weighting;
-};
 
 namespace {
 
@@ -153,11 +115,11 @@ template <class T> void forward_all(const Run& run, int64_t row, int64_t rows, i
     }
 }
 
-// Whether the trunk gets a gradient of its own is `apart`. Without weights, the gradients at the
-// outputs are there already.
+// Whether the trunk gets a gradient of its own is `weighs_trunk`. Without weights, the gradients at
+// the outputs are there already.
 template <class T>
 void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, const T* weights,
-                  const T* trunk_weights, bool apart) {
+                  const T* trunk_weights, bool weighs_trunk) {
     const Trial<T> of(run);
     for (int64_t i = 0; i < run.trials; i++) {
         const Pass<T> pass = of.pass(i, rows, taken);
@@ -166,7 +128,7 @@ void backward_all(const Run& run, int64_t row, int64_t rows, int64_t taken, cons
         if (weights) losses.pull(weights + i * of.net.tasks, of.scales(i), pass.slopes());
         if (trunk_weights) losses.pull(trunk_weights + i * of.net.tasks, of.scales(i), pass.slopes(1));
         pass.heads(x, pass.slopes(), of.gradient(i));
-        pass.trunk(x, pass.slopes(apart), 0, of.net.outputs, of.gradient(i), false);
+        pass.trunk(x, pass.slopes(weighs_trunk), 0, of.net.outputs, of.gradient(i), false);
         of.update(i, taken);
     }
 }
@@ -241,8 +203,8 @@ void train_all(const Run& run, int64_t begin, int64_t end, int64_t batch, int64_
             if (rule.rule && rule.by_gramian) {
                 of.update(i, taken + step, tasks, now);
             } else {
-                if (rule.apart) of_losses.pull(trunk_shares, scales, pass.slopes(1));
-                pass.trunk(x, pass.slopes(rule.apart), 0, of.net.outputs, gradient, false);
+                if (rule.weighs_trunk) of_losses.pull(trunk_shares, scales, pass.slopes(1));
+                pass.trunk(x, pass.slopes(rule.weighs_trunk), 0, of.net.outputs, gradient, false);
                 of.update(i, taken + step);
             }
             for (int64_t t = 0; t < tasks; t++) totals[i * tasks + t] += losses[t] * T(pass.rows);
@@ -283,6 +245,9 @@ template <class F> void with_precision(const Network& net, F f) {
     else f(double{});
 }
 
+// The structures, enums and constants that Python mirrors; see layout.h.
+extern "C" const char* layout() { return described().c_str(); }
+
 extern "C" int32_t vector_length(int32_t single) { return single ? LANES<float> : LANES<double>; }
 
 // The batch padded to whole vectors, numbers of one trial's space, and of the space for all.
@@ -302,11 +267,11 @@ extern "C" void forward(const Run* run, int64_t row, int64_t rows, int64_t taken
 }
 
 extern "C" void backward(const Run* run, int64_t row, int64_t rows, int64_t taken, const void* weights,
-                         const void* trunk_weights, int64_t apart) {
+                         const void* trunk_weights, int64_t weighs_trunk) {
     with_precision(*run->net, [&](auto number) {
         using T = decltype(number);
         backward_all<T>(*run, row, rows, taken, static_cast<const T*>(weights),
-                        static_cast<const T*>(trunk_weights), apart);
+                        static_cast<const T*>(trunk_weights), weighs_trunk);
     });
 }
 

@@ -1,9 +1,9 @@
-// Closed forms of the default losses, and what an optimiser makes of a trial's gradient.
+// Closed forms of the default losses and of their gradients at the outputs.
 #pragma once
 
 #include "network.h"
 
-enum TaskKind : int32_t { REGRESSION, BINARY, CATEGORICAL };
+enum TaskKind : int32_t { REGRESSION, BINARY, CATEGORICAL, TASK_KINDS };
 
 // What a task's residuals are multiplied by, for the mean of its loss and for that's gradient.
 template <class T> inline T share(const Task& task, int64_t rows) {

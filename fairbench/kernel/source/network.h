@@ -25,8 +25,8 @@ template <class T> struct Pass {
     T* residual() const { return own + at.residual; }
     T* slopes(int which = 0) const { return own + at.slopes + which * across() * net.outputs; }
 
-    // Whether the activation behind a linear layer is worked out with it.
-    bool cuts(int64_t l) const {
+    // Whether the ReLU behind a linear layer is fused into the epilogue of its product.
+    bool fuses_relu(int64_t l) const {
         return net.layer[l].kind == LINEAR && l + 1 < net.layers && net.layer[l + 1].kind == RELU;
     }
 
@@ -39,7 +39,7 @@ template <class T> struct Pass {
         for (int64_t i = 0; i < l; i++) {
             if (!Places<T>::in_place(net, i)) kept += next;
             next = Places<T>::in_place(net, i) ? next : Places<T>::keeps(net, i);
-            width = net.layer[i].out;
+            width = net.layer[i].width_out;
         }
         return {kept, padded<T>(width)};
     }
@@ -51,25 +51,25 @@ template <class T> struct Pass {
             const Layer& layer = net.layer[l];
             const Input in = input(l, x);
             T* out = output(l);
-            const int64_t width = padded<T>(layer.out), count = rows * width;
+            const int64_t width = padded<T>(layer.width_out), count = rows * width;
             switch (layer.kind) {
             case LINEAR:
-                product<T, false>(rows, layer.in, width, in.x, in.step, weights + layer.weight, width,
-                                  {layer.biased ? weights + layer.bias : nullptr, cuts(l)}, out, width);
+                product<T, false>(rows, layer.width_in, width, in.x, in.step, weights + layer.weight, width,
+                                  {layer.biased ? weights + layer.bias : nullptr, fuses_relu(l)}, out, width);
                 break;
             case NORM:
                 if (training) normalise(layer, in.x, out, width);
                 else settle(layer, in.x, out, width);
                 break;
             case RELU:
-                if (l && cuts(l - 1)) break;
+                if (l && fuses_relu(l - 1)) break;
                 each(count, in.x, out, [](Vec<T> v) { return v < 0 ? Vec<T>{} : v; });
                 break;
             case TANH: each(count, in.x, out, hyperbolic_tangent<T>); break;
             case SIGMOID:
                 each(count, in.x, out, logistic<T>);
                 for (int64_t b = 0; b < rows; b++)  // where it is not 0
-                    std::fill(out + b * width + layer.out, out + (b + 1) * width, T(0));
+                    std::fill(out + b * width + layer.width_out, out + (b + 1) * width, T(0));
                 break;
             case MASK:
                 if (training) masked(layer, in.x, out);
@@ -100,7 +100,8 @@ template <class T> struct Pass {
         }
     }
 
-    // Gradients of the heads' parameters, for those (outputs, batch) at the outputs.
+    // Backward pass of the heads: gradients of their parameters, for those (outputs, batch) at the
+    // outputs.
     void heads(const T* x, const T* slope, T* into) const {
         const Input hidden = input(net.layers, x);
         const int64_t width = padded<T>(net.hidden);
@@ -113,41 +114,44 @@ template <class T> struct Pass {
         }
     }
 
-    // Gradients of the trunk's parameters, for those at some outputs; `into` is where a trial's
-    // parameters would begin. Transposed weights may be there from a call before.
+    // Backward pass of the trunk: gradients of its parameters, for those at some outputs; `into` is
+    // where a trial's parameters would begin. With `turned`, an earlier call left the transposed weights.
     void trunk(const T* x, const T* slope, int64_t first, int64_t count_outputs, T* into, bool turned) const {
         T *here = common + at.upper, *below = common + at.lower, *turn = common + at.end;
         const int64_t hidden = padded<T>(net.hidden);
-        bool finished = true;  // whether the slope went through the layer's activation, and was added up
+        bool fused = true;  // whether the last product's epilogue did this layer's ReLU and bias gradient
         const T *at_heads = slope + first * across(), *heads = weights + net.head_weight + first * hidden;
-        const Finish<T> end = finish(net.layers - 1, into);
-        if (count_outputs == 1) outer_product<T>(rows, hidden, at_heads, heads, end, here);
-        else product<T, true>(rows, count_outputs, hidden, at_heads, across(), heads, hidden, end, here, hidden);
+        const Epilogue<T> last = epilogue(net.layers - 1, into);
+        if (count_outputs == 1) outer_product<T>(rows, hidden, at_heads, heads, last, here);
+        else
+            product<T, true>(rows, count_outputs, hidden, at_heads, across(), heads, hidden, last, here,
+                             hidden);
         for (int64_t l = net.layers - 1; l >= 0; l--) {
             const Layer& layer = net.layer[l];
-            const int64_t width = padded<T>(layer.out), count = rows * width;
+            const int64_t width = padded<T>(layer.width_out), count = rows * width;
             const T* out = output(l);
-            // A product goes through the activation right below it only.
-            if (layer.kind != LINEAR && !(finished && layer.kind == RELU && l && cuts(l - 1))) finished = false;
+            // An epilogue covers the activation right below its product only.
+            if (layer.kind != LINEAR && !(fused && layer.kind == RELU && l && fuses_relu(l - 1)))
+                fused = false;
             switch (layer.kind) {
             case LINEAR: {
                 const Input in = input(l, x);
-                if (!finished && layer.biased) add_rows(here, width, into + layer.bias);
-                product<T, true>(layer.in, rows, width, in.x, in.step, here, width, {}, into + layer.weight,
-                                 width);
+                if (!fused && layer.biased) add_rows(here, width, into + layer.bias);
+                product<T, true>(layer.width_in, rows, width, in.x, in.step, here, width, {},
+                                 into + layer.weight, width);
                 if (!l) return;  // nothing below has parameters
-                const int64_t lower = padded<T>(layer.in);
+                const int64_t lower = padded<T>(layer.width_in);
                 turn -= Places<T>::turns(layer);
-                if (!turned) transpose<T>(layer.in, width, weights + layer.weight, width, turn, lower);
-                product<T, false>(rows, layer.out, lower, here, width, turn, lower, finish(l - 1, into), below,
-                                  lower);
-                finished = true;
+                if (!turned) transpose<T>(layer.width_in, width, weights + layer.weight, width, turn, lower);
+                product<T, false>(rows, layer.width_out, lower, here, width, turn, lower,
+                                  epilogue(l - 1, into), below, lower);
+                fused = true;
                 std::swap(here, below);
                 break;
             }
             case NORM: unnormalise(layer, out, here, width, into); break;
             case RELU:
-                if (finished) break;
+                if (fused) break;
                 both(count, here, out, [](Vec<T> s, Vec<T> v) { return v <= 0 ? Vec<T>{} : s; });
                 break;
             case TANH: both(count, here, out, [](Vec<T> s, Vec<T> v) { return s * (1 - v * v); }); break;
@@ -177,25 +181,25 @@ template <class T> struct Pass {
 
     void masked(const Layer& layer, const T* from, T* to) const {
         const Dropout& dropout = net.dropout[layer.mask];
-        const uint16_t* drawn = draws + dropout.start + step * net.rows * layer.out;
-        const int64_t width = padded<T>(layer.out);
+        const uint16_t* drawn = draws + dropout.start + step * net.rows * layer.width_out;
+        const int64_t width = padded<T>(layer.width_out);
         const T scale = T(dropout.scale);
         for (int64_t b = 0; b < rows; b++) {
-            const uint16_t* row = drawn + b * layer.out;
-            for (int64_t i = 0; i < layer.out; i++)
+            const uint16_t* row = drawn + b * layer.width_out;
+            for (int64_t i = 0; i < layer.width_out; i++)
                 to[b * width + i] = from[b * width + i] * (row[i] < dropout.threshold ? T(0) : scale);
-            std::fill(to + b * width + layer.out, to + (b + 1) * width, T(0));
+            std::fill(to + b * width + layer.width_out, to + (b + 1) * width, T(0));
         }
     }
 
-    // For a product that is the slope at what layer `l` gives: through the activation of a linear
-    // layer, and added up into the gradient of its bias.
-    Finish<T> finish(int64_t l, T* into) const {
-        Finish<T> found;
-        if (l > 0 && net.layer[l].kind == RELU && cuts(l - 1)) found.gate = output(l--);
+    // The epilogue of a product that gives the gradient at the output of layer `l`: the backward pass
+    // of a fused ReLU, and the sums that are the gradient of a linear layer's bias.
+    Epilogue<T> epilogue(int64_t l, T* into) const {
+        Epilogue<T> found;
+        if (l > 0 && net.layer[l].kind == RELU && fuses_relu(l - 1)) found.gate = output(l--);
         if (l >= 0 && net.layer[l].kind == LINEAR && net.layer[l].biased) {
             found.sums = into + net.layer[l].bias;
-            std::fill(found.sums, found.sums + padded<T>(net.layer[l].out), T(0));
+            std::fill(found.sums, found.sums + padded<T>(net.layer[l].width_out), T(0));
         }
         return found;
     }
@@ -234,10 +238,10 @@ template <class T> struct Pass {
                 store(normal + b * width + i, n);
                 store(out + b * width + i, n * weight + bias);
             }
-            T* running = static_cast<T*>(layer.mean) + trial * layer.out;
-            T* varying = static_cast<T*>(layer.variance) + trial * layer.out;
+            T* running = static_cast<T*>(layer.mean) + trial * layer.width_out;
+            T* varying = static_cast<T*>(layer.variance) + trial * layer.width_out;
             const T share = T(layer.momentum);
-            for (int64_t j = 0; j < LANES<T> && i + j < layer.out; j++) {
+            for (int64_t j = 0; j < LANES<T> && i + j < layer.width_out; j++) {
                 running[i + j] += share * (mean[j] - running[i + j]);
                 varying[i + j] += share * (variance[j] * (T(rows) / (rows - 1)) - varying[i + j]);
             }
@@ -246,10 +250,10 @@ template <class T> struct Pass {
 
     // The same with the running statistics.
     void settle(const Layer& layer, const T* x, T* out, int64_t width) const {
-        const T* mean = static_cast<const T*>(layer.mean) + trial * layer.out;
-        const T* variance = static_cast<const T*>(layer.variance) + trial * layer.out;
+        const T* mean = static_cast<const T*>(layer.mean) + trial * layer.width_out;
+        const T* variance = static_cast<const T*>(layer.variance) + trial * layer.width_out;
         for (int64_t i = 0; i < width; i++) {
-            const bool there = i < layer.out;
+            const bool there = i < layer.width_out;
             const T scale = there ? weights[layer.weight + i] / std::sqrt(variance[i] + T(layer.eps)) : T(0);
             for (int64_t b = 0; b < rows; b++)
                 out[b * width + i] = there ? (x[b * width + i] - mean[i]) * scale + weights[layer.bias + i] : T(0);

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-enum OptimizerKind : int32_t { ADAM, ADAMW, SGD };
+enum OptimizerKind : int32_t { ADAM, ADAMW, SGD, OPTIMIZER_KINDS };
 
 struct Optimizer {
     int32_t kind;

@@ -5,11 +5,11 @@
 
 #include "vector.h"
 
-enum Kind : int32_t { LINEAR, NORM, RELU, TANH, SIGMOID, MASK };
+enum Kind : int32_t { LINEAR, NORM, RELU, TANH, SIGMOID, MASK, KINDS };
 
 struct Layer {
     int32_t kind, biased;
-    int64_t in, out;            // widths
+    int64_t width_in, width_out;
     int64_t weight, bias;       // where they begin in a trial's parameters
     double eps, momentum;       // of batch normalisation
     void *mean, *variance;      // running statistics (trials, width)
@@ -23,7 +23,7 @@ struct Dropout {
 };
 
 struct Task {
-    int32_t kind;               // 0 regression, 1 binary, 2 categorical
+    int32_t kind;               // a TaskKind
     int32_t start, width;       // its outputs
 };
 
@@ -51,14 +51,14 @@ template <class T> struct Places {
         int64_t widest = std::max(net.features, net.hidden), all = 0;
         for (int64_t l = 0; l < net.layers; l++) {
             const Layer& layer = net.layer[l];
-            widest = std::max({widest, layer.in, layer.out});
+            widest = std::max({widest, layer.width_in, layer.width_out});
             all += turns(layer);
         }
         upper = 0, lower = net.rows * padded<T>(widest), turned = 2 * lower, end = turned + all;
     }
     // Numbers of a layer's transposed weights.
     static int64_t turns(const Layer& layer) {
-        return layer.kind == LINEAR ? padded<T>(layer.out) * padded<T>(layer.in) : 0;
+        return layer.kind == LINEAR ? padded<T>(layer.width_out) * padded<T>(layer.width_in) : 0;
     }
     // Numbers that layer `l` keeps: what it gave, unless it works in place.
     static bool in_place(const Network& net, int64_t l) {
@@ -67,8 +67,8 @@ template <class T> struct Places {
         return spare && (kind == RELU || kind == TANH || kind == SIGMOID);
     }
     static int64_t keeps(const Network& net, int64_t l) {
-        const int64_t whole = net.rows * padded<T>(net.layer[l].out);
-        if (net.layer[l].kind == NORM) return 2 * whole + padded<T>(net.layer[l].out);
+        const int64_t whole = net.rows * padded<T>(net.layer[l].width_out);
+        if (net.layer[l].kind == NORM) return 2 * whole + padded<T>(net.layer[l].width_out);
         return in_place(net, l) ? 0 : whole;
     }
     int64_t own(const Network& net) const {  // numbers of one trial's space

@@ -22,6 +22,7 @@ from fairbench.training import Training
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fairbench.dataset import IntArray, ProtectedKind
     from fairbench.method import Prediction
 
 __all__ = ["MethodConformance"]
@@ -40,11 +41,18 @@ class MethodConformance(Conformance):
     learns
         Whether some trial must predict better than the mean of the training rows; False for
         methods that are meant not to.
+    plain
+        The installed method that the end of the trade-off which favours fairness least is equal
+        to, where there is one.
+    scales
+        Whether predictions of a·y + b are a times those of y, plus b.
     """
 
     kind = "method"
     training: ClassVar[Training] = Training(epochs=20, batch_size=16)
     learns: ClassVar[bool] = True
+    plain: ClassVar[str] = ""
+    scales: ClassVar[bool] = True
 
     def test_one_prediction_per_trial(self) -> None:
         work = self._work()
@@ -142,6 +150,103 @@ class MethodConformance(Conformance):
             f"squared error {min(errors):.3g} at best; predicting the mean has {of_mean:.3g}"
         )
 
+    def test_a_row_does_not_depend_on_those_predicted_with_it(self) -> None:
+        work = self._work()
+        split = work.fold.split
+        fewer = replace(split, test=split.test[::3])
+        alone = self._train(replace(work, fold=replace(work.fold, split=fewer)))
+        for trial, one, other in zip(work.trials, self._train(work), alone, strict=True):
+            same = replace(one, test=one.test[::3])
+            _check_close(same, other, f"trial {trial.key} changes with the rows that are predicted")
+
+    def test_declares_what_it_reads(self) -> None:
+        """What `facts` say is not read changes nothing, and what they say is, something."""
+        work, facts = self._work(), self._method().facts
+        before = self._train(work)
+        split = work.fold.split
+        for rows, reads, what in (
+            (split.test, facts.at_prediction == "yes", "at_prediction"),
+            (split.train, facts.in_training != "none", "in_training"),
+        ):
+            turned = replace(work, fold=Fold(_turned(work.fold.dataset, rows), split))
+            after = self._train(turned)
+            same = all(_bytes(a) == _bytes(b) for a, b in zip(before, after, strict=True))
+            assert same != reads, (
+                f"facts.{what} is {getattr(facts, what)!r}, but predictions "
+                f"{'do not change' if same else 'change'} with the attribute there"
+            )
+
+    def test_its_description_tells_its_facts(self) -> None:
+        name = type(self).component
+        if not isinstance(name, str):
+            return
+        found = load().find("method", name)
+        described, built = found.description.facts, found.build({}).facts  # type: ignore[attr-defined]
+        assert described == built, (
+            f"described as {described}, which with default options is {built}"
+        )
+
+    def test_takes_the_kinds_it_says(self) -> None:
+        work = self._work()
+        for kind in self._method().facts.takes:
+            fold = Fold(_of_kind(work.fold.dataset, kind), work.fold.split)
+            self._method().check(fold, work.training)
+            (prediction,) = self._train(replace(work, trials=work.trials[:1], fold=fold))
+            _check_values(prediction)
+            assert prediction.status == "ok", f"it fails with a {kind} attribute: {prediction.note}"
+
+    def test_a_group_that_training_lacks_is_predicted_or_named(self) -> None:
+        work, facts = self._work(), self._method().facts
+        if "categorical" not in facts.takes or facts.at_prediction == "no":
+            return
+        dataset, test = work.fold.dataset, work.fold.split.test
+        groups = dataset.protected[0].groups.copy()
+        groups[test[0]] = 2
+        late = replace(
+            dataset.protected[0],
+            kind="categorical",
+            values=groups.astype(np.float64),
+            groups=groups,
+            labels=("0", "1", "late"),
+            small=("late",),
+        )
+        fold = Fold(replace(dataset, protected=(late,)), work.fold.split)
+        (prediction,) = self._train(replace(work, trials=work.trials[:1], fold=fold))
+        _check_values(prediction)
+        assert prediction.status == "ok" or "group" in prediction.note, (
+            f"a group that training lacks is an error that does not name it: {prediction.note}"
+        )
+
+    def test_follows_the_units_of_the_target(self) -> None:
+        if not self.scales:
+            return
+        work = self._work()
+        dataset = work.fold.dataset
+        other = replace(dataset, targets=8.0 * dataset.targets - 1024.0)
+        moved = self._train(replace(work, fold=Fold(other, work.fold.split)))
+        for trial, one, two in zip(work.trials, self._train(work), moved, strict=True):
+            back = replace(
+                two, validation=(two.validation + 1024.0) / 8.0, test=(two.test + 1024.0) / 8.0
+            )
+            _check_close(one, back, f"trial {trial.key} depends on the units of the target")
+
+    def test_its_plain_end_is_the_plain_method(self) -> None:
+        tradeoff = self._method().tradeoff
+        if not self.plain or tradeoff is None:
+            return
+        grid = tradeoff.grid
+        value = min(grid) if tradeoff.fair_end == "high" else max(grid)
+        work = self._work()
+        trial = replace(work.trials[0], value=value)
+        (one,) = self._train(replace(work, trials=[trial]))
+        plain = load().find("method", self.plain).build({})
+        bare = replace(work, trials=[replace(trial, method=self.plain, value=None)])
+        (other,) = plain.train(bare).predictions
+        for a, b in ((one.validation, other.validation), (one.test, other.test)):
+            np.testing.assert_allclose(
+                a, b, rtol=1e-8, err_msg=f"{tradeoff.name} = {value:g} is not {self.plain!r}"
+            )
+
     def _train(self, work: Work) -> Sequence[Prediction]:
         return self._method().train(work).predictions
 
@@ -180,6 +285,29 @@ def _dataset() -> Dataset:
         cluster_name="",
         card=Card("easy", "drawn at random", "none"),
     )
+
+
+def _turned(dataset: Dataset, rows: IntArray) -> Dataset:
+    """`dataset` with the attribute in reverse order on `rows`."""
+    attribute = dataset.protected[0]
+    values, groups = attribute.values.copy(), attribute.groups.copy()
+    values[rows], groups[rows] = values[rows][::-1], groups[rows][::-1]
+    return replace(dataset, protected=(replace(attribute, values=values, groups=groups),))
+
+
+def _of_kind(dataset: Dataset, kind: ProtectedKind) -> Dataset:
+    """`dataset` with an attribute of this kind that moves the target as the binary one does."""
+    attribute = dataset.protected[0]
+    match kind:
+        case "binary":
+            return dataset
+        case "categorical":
+            groups = attribute.groups + (np.arange(ROWS) % 3 == 0)
+            of = Protected("group", kind, groups.astype(np.float64), groups, ("0", "1", "2"))
+        case "continuous":
+            values = attribute.values + np.random.default_rng(3).normal(size=ROWS)
+            of = Protected("group", kind, values, (values > 0.5).astype(np.int64), ("low", "high"))
+    return replace(dataset, protected=(of,))
 
 
 def _split() -> Split:

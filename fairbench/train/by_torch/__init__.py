@@ -1,0 +1,1 @@
+"""Training by torch's operations: any model, on any device."""

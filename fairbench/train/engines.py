@@ -1,0 +1,27 @@
+"""Which engine trains a chunk: the compiled kernel where it can, torch's operations elsewhere."""
+
+from __future__ import annotations
+
+from fairbench import kernel
+from fairbench.train.by_kernel.engine import KernelEngine, supports
+from fairbench.train.by_torch.engine import TorchEngine
+from fairbench.train.engine import Engine
+from fairbench.train.prepared import Prepared
+
+__all__ = ["engine_for"]
+
+
+def engine_for(prepared: Prepared, /) -> Engine:
+    """Return the engine that ``training.kernel`` asks for, as far as it supports the network.
+
+    Raises
+    ------
+    StudyError
+        When the compiled kernel is asked for by name and there is none.
+    """
+    wanted = prepared.work.training.kernel
+    if wanted != "torch" and not supports(prepared):
+        wanted = "torch"
+    if kernel.chosen(wanted, prepared.work.device) == "compiled":
+        return KernelEngine(prepared)
+    return TorchEngine(prepared)
