@@ -120,4 +120,5 @@ def keep(session: Session, resolved, chunk) -> None:
         )
         for _ in chunk.trials
     ]
-    session.keep(Outcome(_job(resolved, {"auto": "torch"}, chunk), Trained(made, 100), 1.0))
+    (job,) = _jobs(resolved, {"auto": "torch"}, [chunk])
+    session.keep(Outcome(job, Trained(made, 100), 1.0))
