@@ -19,7 +19,7 @@ from fairbench.train.batch import Visits
 from fairbench.train.chain import TaskGradients
 from fairbench.train.dropout import Draws
 from fairbench.train.losses import ClosedLosses, GivenLosses
-from fairbench.train.net import gramian
+from fairbench.train.net import ByAutograd, gramian, jacobian
 from fairbench.train.network import NetworkMethod
 from fairbench.train.optimizer import Optimizer, clip_lanes
 from fairbench.train.rules import Rules
@@ -101,6 +101,21 @@ class Engine(ABC):
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         """The same step from the gradients that `gramian` compared."""
 
+    def jacobian(self) -> Tensor:
+        """The losses' gradients in the trunk (S, T, P); only some engines have them apart."""
+        raise NotImplementedError
+
+    def learn_along(self, direction: Tensor, weights: Tensor, lr: float, /) -> None:
+        """Step with `direction` (S, P) as the trunk's gradient, and `weights` (S, T) for heads."""
+        raise NotImplementedError
+
+    def look_again(self) -> Tensor:
+        """Losses (S, T) of the batch that was looked at last, with the parameters as they are.
+
+        With the same dropout; running statistics stay as they are.
+        """
+        raise NotImplementedError
+
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:
@@ -147,6 +162,8 @@ class TorchEngine(Engine):
         self._optimizer = Optimizer(self.stack, setup.work.training, begin.factors)
         self._losses = self._read_losses()
         self._rows: TaskGradients = []
+        self._masked: dict[str, Tensor] = {}
+        self._batch = begin.tradeoff, begin.tradeoff
 
     def _read_losses(self) -> ClosedLosses | GivenLosses:
         setup, method = self._setup, self._setup.method
@@ -158,8 +175,17 @@ class TorchEngine(Engine):
     def look(self, visits: Visits, start: int, rows: int, /) -> tuple[Tensor, dict[str, Tensor]]:
         x, table = visits.batch(start, rows)
         masks = self._masks.next() if self._masks.shapes else {}
-        masks = {name: mask[:, :rows] for name, mask in masks.items()}
-        return self._losses(self._net.forward(self.stack, masks, x), table)
+        self._masked = {name: mask[:, :rows] for name, mask in masks.items()}
+        self._batch = x, table
+        return self._losses(self._net.forward(self.stack, self._masked, x), table)
+
+    def look_again(self) -> Tensor:
+        x, table = self._batch
+        before = {name: buffer.clone() for name, buffer in self.stack.buffers.items()}
+        losses, _ = self._losses(self._net.forward(self.stack, self._masked, x), table)
+        for name, buffer in self.stack.buffers.items():
+            buffer.copy_(before[name])
+        return losses
 
     def gramian(self) -> Tensor:
         self._rows = self._net.trunk_rows(self._losses.each())
@@ -167,6 +193,17 @@ class TorchEngine(Engine):
             return gramian(self._rows)
         terms = self._setup.terms
         return self._tradeoff.new_zeros(self.stack.lanes, terms, terms)
+
+    def jacobian(self) -> Tensor:
+        self._rows = self._net.trunk_rows(self._losses.each())
+        if self._rows:
+            return jacobian(self._rows)
+        return self._tradeoff.new_zeros(self.stack.lanes, self._setup.terms, 0)
+
+    def learn_along(self, direction: Tensor, weights: Tensor, lr: float, /) -> None:
+        assert isinstance(self._net, ByAutograd)
+        self._net.backward_along(self._losses.pulled(weights), direction)
+        self._update(lr)
 
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
         at_trunk = None if trunk_weights is None else self._losses.pulled(trunk_weights)

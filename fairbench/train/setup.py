@@ -16,7 +16,7 @@ from fairbench.seeds import initial_seed
 from fairbench.train.batch import Rows, rows_of
 from fairbench.train.chain import Layer, chain_of
 from fairbench.train.compiled import CompiledEngine, runs
-from fairbench.train.dropout import MaskShapes, own_dropout, probed
+from fairbench.train.dropout import AHEAD, MaskShapes, own_dropout, probed
 from fairbench.train.engine import Beginning, Engine, TorchEngine
 from fairbench.train.memory import Footprint
 from fairbench.train.native import NativeRule
@@ -28,7 +28,7 @@ from fairbench.train.program import (
     looped_forward,
     mapped_forward,
 )
-from fairbench.train.rules import LEARNED, Rules
+from fairbench.train.rules import LEARNED, Rules, looks_again, reads_gradients
 from fairbench.train.stack import Block, stack_modules
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ class Setup:
 
     def net(self) -> Net:
         """The network in training, with a memory of its own."""
-        if self.network.chain is not None:
+        # Where a rule sees coordinates, they come in the order of the module's parameters.
+        if self.network.chain is not None and not reads_gradients(type(self.weighting)):
             return ByHand(self.network.chain, [task.name for task in self.tasks])
         return ByAutograd(self.network.trunk, self.network.heads)
 
@@ -155,7 +156,7 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         probe,
         masks,
         (train, validation, test),
-        terms=terms if weighting.needs == "gramian" else 0,
+        terms=0 if weighting.needs == "losses" else terms + _gradients_kept(weighting, terms),
         shrinks=work.training.patience is not None,
     )
     return Setup(
@@ -173,7 +174,10 @@ def prepare(method: NetworkMethod, work: Work, /) -> Setup:
         has_batch_norm,
         terms,
         footprint,
-        _kernel(work, runs(network.chain, tasks, device, dtype)),
+        _kernel(
+            work,
+            runs(network.chain, tasks, device, dtype) and _can_be_asked(weighting, work, notes),
+        ),
         notes,
     )
 
@@ -188,6 +192,23 @@ def _training_rows(fold: Fold) -> Dataset:
         protected=tuple(attribute.rows(rows) for attribute in dataset.protected),
         clusters=None if dataset.clusters is None else dataset.clusters[rows],
     )
+
+
+def _gradients_kept(weighting: Weighting, terms: int) -> int:
+    """How many numbers for each of the trunk's parameters its state and noise take, about."""
+    kept = sum(tensor.numel() for tensor in weighting.gradient_state(terms, 1).values())
+    return kept + (AHEAD if weighting.needs == "jacobian" and weighting.noisy else 0)
+
+
+def _can_be_asked(weighting: Weighting, work: Work, notes: list[str]) -> bool:
+    """Whether the compiled kernel has what the weighting asks for; leaves a note where not."""
+    rule = type(weighting)
+    if not (reads_gradients(rule) or looks_again(rule)):
+        return True
+    if work.training.kernel in ("auto", "compiled") and work.device == "cpu":
+        what = "every gradient" if reads_gradients(rule) else "each batch again after its step"
+        notes.append(f"{rule.__qualname__} trains with torch's operations: it looks at {what}")
+    return False
 
 
 def _kernel(work: Work, could_be_compiled: bool) -> Kernel:

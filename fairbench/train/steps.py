@@ -13,7 +13,7 @@ from fairbench.train.batch import Visits
 from fairbench.train.dropout import Draws, HeldDraws, mask_draws, noise_draws
 from fairbench.train.engine import Beginning
 from fairbench.train.graph import Replay
-from fairbench.train.rules import LEARNED, Fields, Rules, is_constant
+from fairbench.train.rules import LEARNED, Fields, Rules, is_constant, looks_again
 from fairbench.weighting import Weighting
 
 if TYPE_CHECKING:
@@ -45,13 +45,15 @@ class Steps:
         self._setup, self._rules = setup, Rules(setup)
         rule = type(setup.weighting)
         self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
-        self._is_constant = is_constant(rule)
+        self._is_constant, self._looks_again = is_constant(rule), looks_again(rule)
         seeds = [dropout_seed(setup.work.entropy, trial) for trial in trials]
         apart = [derive(seed, "noise") for seed in seeds]
         kind = HeldDraws if setup.kernel == "graph" else Draws
         self._masks = mask_draws(kind, setup.masks, seeds, dtype, device)
         kind = Draws if self._is_constant else kind  # once an epoch, between recorded steps
-        self._noise = noise_draws(kind, setup.terms, apart, dtype, device)
+        trunk = sum(t[0].numel() for n, t in parameters.items() if n.startswith("trunk."))
+        drawn = trunk if rule.needs == "jacobian" else setup.terms
+        self._noise = noise_draws(kind, drawn, apart, dtype, device)
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
 
@@ -60,7 +62,8 @@ class Steps:
 
         weighting, terms = setup.weighting, setup.terms
         own = weighting.initial_parameters(terms).items()
-        self._state = {n: repeated(t) for n, t in weighting.initial_state(terms).items()}
+        begun = {**weighting.initial_state(terms), **weighting.gradient_state(terms, trunk)}
+        self._state = {n: repeated(t) for n, t in begun.items()}
         self._engine = setup.engine(
             self._rules,
             Beginning(
@@ -179,10 +182,16 @@ class Steps:
             fields["gramian"] = self._engine.gramian()
             weights, state = self._rules.weights(fields)
             self._engine.learn_combined(weights, lr)
+        elif self._setup.weighting.needs == "jacobian":
+            fields["jacobian"] = self._engine.jacobian()
+            direction, weights, state = self._rules.direction(fields)
+            self._engine.learn_along(direction, weights, lr)
         else:
             weights, state = self._objective_weights(fields)
             trunk = weights * self._rules.trunk_scale(fields) if self._scales_trunk else None
             self._engine.learn(weights, lr, trunk)
+        if self._looks_again:
+            state = self._rules.after_step(fields["losses"], self._engine.look_again(), state)
         self._go_on(state)  # only now, as weights may be its tensors
 
     def _objective_weights(self, fields: Fields) -> tuple[Tensor, dict[str, Tensor]]:
