@@ -81,7 +81,7 @@ _OFFERED = (
     (
         "gradvac",
         "gradvac:GradientVaccine",
-        "Lifts the gradients' cosine to its moving average (two tasks)",
+        "Lifts the gradients' cosine to its moving average",
         "Wang et al., Gradient vaccine, ICLR 2021",
     ),
     (
@@ -105,13 +105,13 @@ _OFFERED = (
     (
         "fairgrad",
         "fairgrad:FairGrad",
-        "Alpha-fair allocation across tasks, not across people (two tasks)",
+        "Alpha-fair allocation across tasks, not across people",
         "Ban and Ji, Fair resource allocation in multi-task learning, ICML 2024",
     ),
     (
         "aligned-mtl",
         "aligned_mtl:AlignedMTL",
-        "Rescales the principal components of the gradients to one length (two tasks)",
+        "Rescales the principal components of the gradients to one length",
         "Senushkin et al., Independent component alignment, CVPR 2023",
     ),
     (

@@ -32,16 +32,16 @@ degrees short of half a turn, and the weights are then 100 times those of orthog
 """
 
 
-def require_tasks(rule: str, tasks: int, /, *, most: int) -> None:
+def require_tasks(rule: str, tasks: int, /, *, most: int | None = None) -> None:
     """Refuse a number of tasks that `rule` is not made for.
 
     Raises
     ------
     StudyError
-        Unless there are 2 to `most` tasks.
+        Unless there are 2 to `most` tasks, or any number above where that is None.
     """
-    if not 2 <= tasks <= most:
-        takes = "two tasks" if most == 2 else f"2 to {most} tasks"
+    if tasks < 2 or (most is not None and tasks > most):
+        takes = "two tasks or more" if most is None else f"2 to {most} tasks"
         raise StudyError(
             f"weighting {rule!r} is for {takes}, the study gives it {tasks}",
             hint="choose another weighting, or change the number of tasks",
