@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Needs", "Step", "Weighting"]
 
-Needs = Literal["losses", "gramian"]
+Needs = Literal["losses", "gramian", "jacobian"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class Step:
     gramian : (..., T, T)
         Inner products of the tasks' gradients with respect to the trunk; only where the
         weighting `needs` it.
+    jacobian : (..., T, P)
+        The tasks' gradients themselves, with respect to the trunk's P parameters; only where the
+        weighting `needs` them.
     tradeoff : (...)
         The trial's trade-off value; NaN for a method without one.
     progress : (...)
@@ -40,9 +43,11 @@ class Step:
     signals
         Further (..., T) quantities that the method's losses reported (a group's MAE).
     state, parameters
-        What `initial_state` and `initial_parameters` began, carried from step to step.
+        What `initial_state`, `gradient_state` and `initial_parameters` began, carried from step
+        to step.
     noise : (..., T)
-        Fresh standard normal draws from the trial's own generator; only where `noisy`.
+        Fresh standard normal draws from the trial's own generator; only where `noisy`. A
+        weighting that needs the Jacobian has one for each coordinate, (..., P).
     """
 
     losses: Tensor
@@ -51,6 +56,7 @@ class Step:
     parameters: Mapping[str, Tensor]
     signals: Mapping[str, Tensor]
     gramian: Tensor | None = None
+    jacobian: Tensor | None = None
     noise: Tensor | None = None
     progress: Tensor | None = None
 
@@ -62,13 +68,16 @@ class Weighting:
     engine calls it on a stack of trials, on steps that it made up, or translates it.
 
     Override `weights` for a rule that weighs (static, dynamic or by gradients), or `objective`
-    for one whose objective is a function of the losses (uncertainty, geometric). Heads always
+    for one whose objective is a function of the losses (uncertainty, geometric), or `direction`
+    for one whose update is no combination of the tasks' gradients (GradDrop, MoCo). Heads always
     take the gradient of their own weighted loss.
 
     Attributes
     ----------
     needs
-        What `weights` looks at beside the losses: the Gramian costs a backward pass per task.
+        What `weights` looks at beside the losses: the Gramian and the Jacobian cost a backward
+        pass per task. The Jacobian, and `after_step`, are for torch's operations: the compiled
+        kernel does not train with a weighting that asks for them.
     tasks
         The fewest and the most tasks that the rule is made for; None where it takes any number.
     noisy
@@ -103,6 +112,13 @@ class Weighting:
         """Tensors carried from step to step, without gradient."""
         return {}
 
+    def gradient_state(self, tasks: int, parameters: int, /) -> State:
+        """State with a number for each of the trunk's P parameters, beside `initial_state`.
+
+        For a weighting that needs the Jacobian (..., T, P), such as its moving average.
+        """
+        return {}
+
     def initial_parameters(self, tasks: int, /) -> State:
         """Tensors learned beside the network, by its optimiser."""
         return {}
@@ -127,6 +143,26 @@ class Weighting:
         by name, and the state for the next step.
         """
         return None
+
+    def direction(self, step: Step, /) -> tuple[Tensor, Tensor, Mapping[str, Tensor]]:
+        """What the trunk descends (..., P), weights (..., T) for the heads, and the next state.
+
+        Asked of a weighting that needs the Jacobian; by default the sum of its rows with
+        `weights`.
+        """
+        assert step.jacobian is not None
+        weights, state = self.weights(step)
+        return (weights[..., None] * step.jacobian).sum(-2), weights, state
+
+    def after_step(
+        self, before: Tensor, after: Tensor, state: Mapping[str, Tensor], /
+    ) -> Mapping[str, Tensor]:
+        """The next state, seeing what the step did to the losses (..., T) of its own batch.
+
+        A weighting that overrides it costs a second forward pass per step: with the same rows
+        and the same dropout, after the parameters moved.
+        """
+        return state
 
     def trunk_scale(self, step: Step, /) -> Tensor | None:
         """Factors (..., T) on each task's gradient where it enters the trunk, or None for 1.

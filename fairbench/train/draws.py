@@ -115,19 +115,19 @@ def _dropping(p: float, single: bool) -> Sampler:
 
 
 def noise_draws(
-    terms: int,
+    count: int,
     seeds: Sequence[int],
     dtype: torch.dtype,
     device: torch.device,
     /,
 ) -> Draws:
-    """Return draws ``noise`` of standard normal numbers (terms,)."""
+    """Return draws ``noise`` of standard normal numbers (count,)."""
 
     def draw(shape: Sequence[int], generator: np.random.Generator) -> np.ndarray:
         return generator.standard_normal(tuple(shape))
 
     generators = [generator_of(seed) for seed in seeds]
-    return Draws({"noise": (draw, torch.Size((terms,)))}, generators, dtype, device)
+    return Draws({"noise": (draw, torch.Size((count,)))}, generators, dtype, device)
 
 
 def generator_of(seed: int, /) -> np.random.Generator:

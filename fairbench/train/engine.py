@@ -75,6 +75,24 @@ class Learner(ABC):
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         """Do the same from the gradients that `gramian` compared."""
 
+    def jacobian(self) -> Tensor:
+        """Return the last losses' gradients (S, T, P) in the trunk, parameter after parameter."""
+        raise NotImplementedError  # engines that keep no gradients apart are never asked
+
+    def learn_along(self, direction: Tensor, weights: Tensor, lr: float, /) -> None:
+        """Update along `direction` (S, P) in the trunk, and pass `weights` (S, T) to the heads.
+
+        Coordinates are those of `jacobian`.
+        """
+        raise NotImplementedError  # as above
+
+    def forward_again(self) -> Tensor:
+        """Return losses (S, T) of the last batch with the parameters as they are now.
+
+        Dropout is the same, and running statistics stay as they are.
+        """
+        raise NotImplementedError  # as above
+
     def learn_all(
         self, visits: Visits, sizes: Sequence[int], weights: Tensor, lr: float, /
     ) -> Tensor:

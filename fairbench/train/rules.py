@@ -15,7 +15,14 @@ from fairbench.train.lift import lift
 from fairbench.train.recipe import Recipe, has_own_scales
 from fairbench.weighting import Step, Weighting
 
-__all__ = ["Fields", "Rules", "has_slopes", "is_constant"]
+__all__ = [
+    "Fields",
+    "Rules",
+    "has_slopes",
+    "is_constant",
+    "looks_again",
+    "reads_gradients",
+]
 
 Fields = dict[str, Any]
 """The fields of a `Step` that are present, so that vmap sees tensors only."""
@@ -97,6 +104,26 @@ class Rules:
             )
         return found
 
+    def direction(self, fields: Fields, /) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Return the trunk's gradient (S, P), the heads' weights (S, T) and the next state."""
+        rule = self._weighting.direction
+        with torch.no_grad():
+            found: tuple[Tensor, Tensor, dict[str, Tensor]] = self._call(
+                "direction", lambda f: _plain(rule(Step(**f))), fields
+            )
+        return found
+
+    def after_step(
+        self, before: Tensor, after: Tensor, state: dict[str, Tensor], /
+    ) -> dict[str, Tensor]:
+        """Return the next state, from losses (S, T) of one batch before and after the step."""
+        rule = self._weighting.after_step
+        with torch.no_grad():
+            found: dict[str, Tensor] = self._call(
+                "after_step", lambda x, y, s: dict(rule(x, y, s)), before, after, state
+            )
+        return found
+
     def trunk_scale(self, fields: Fields, /) -> Tensor:
         """Return factors (S, T) on each task's gradient where it enters the trunk."""
         rule = self._weighting.trunk_scale
@@ -139,11 +166,22 @@ def is_constant(rule: type[Weighting], /) -> bool:
     return (
         rule.objective is Weighting.objective
         and rule.trunk_scale is Weighting.trunk_scale
+        and not (reads_gradients(rule) or looks_again(rule))
         and (
             rule.weights is Weighting.weights
             or (rule.constant is True and _goes_with(rule, "constant", "weights"))
         )
     )
+
+
+def reads_gradients(rule: type[Weighting], /) -> bool:
+    """Return whether it needs the tasks' gradients themselves."""
+    return rule.needs == "jacobian"
+
+
+def looks_again(rule: type[Weighting], /) -> bool:
+    """Return whether it needs the losses of a batch after the step as well."""
+    return rule.after_step is not Weighting.after_step
 
 
 def has_slopes(rule: type[Weighting], /) -> bool:

@@ -12,10 +12,12 @@ from torch import nn
 from fairbench.errors import PluginError
 from fairbench.seeds import initial_seed
 from fairbench.train.batch import rows_of
+from fairbench.train.draws import AHEAD
 from fairbench.train.dropout import own_dropout, probed
 from fairbench.train.memory import Footprint
 from fairbench.train.prepared import Module, Prepared
 from fairbench.train.reading import has_batch_norm, parts_of, sequential_layers
+from fairbench.train.rules import reads_gradients
 from fairbench.train.stack import stack_modules
 from fairbench.train.weights import Weights
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from fairbench.fold import Fold
     from fairbench.method import Trial, Work
     from fairbench.train.recipe import Recipe
+    from fairbench.weighting import Weighting
 
 __all__ = ["initial_weights", "prepare"]
 
@@ -67,7 +70,7 @@ def prepare(recipe: Recipe, work: Work, /) -> Prepared:
         features,
         masks,
         (train, validation, test),
-        terms=terms if weighting.needs == "gramian" else 0,
+        terms=0 if weighting.needs == "losses" else terms + _gradients_kept(weighting, terms),
         shrinks=work.training.patience is not None,
     )
     return Prepared(
@@ -105,6 +108,12 @@ def initial_weights(prepared: Prepared, trials: Sequence[Trial], /) -> Weights:
             module = own_dropout(prepared.recipe.build(work.fold, prepared.tasks))
             modules[seed] = module.to(device=prepared.device, dtype=prepared.dtype)
     return Weights(*stack_modules([modules[seed] for seed in seeds]))
+
+
+def _gradients_kept(weighting: Weighting, terms: int) -> int:
+    """Return how many numbers its state and noise take for each of the trunk's parameters."""
+    kept = sum(tensor.numel() for tensor in weighting.gradient_state(terms, 1).values())
+    return kept + (AHEAD if reads_gradients(type(weighting)) and weighting.noisy else 0)
 
 
 def _training_rows(fold: Fold) -> Dataset:

@@ -18,7 +18,7 @@ from fairbench.train.draws import mask_draws, noise_draws
 from fairbench.train.engine import Engine, Start
 from fairbench.train.prepared import Prepared
 from fairbench.train.reading import WEIGHTING_PREFIX
-from fairbench.train.rules import Fields, Rules, is_constant
+from fairbench.train.rules import Fields, Rules, is_constant, looks_again, reads_gradients
 from fairbench.train.stack import Stack
 from fairbench.train.weights import Weights
 from fairbench.weighting import Weighting
@@ -46,11 +46,13 @@ class Steps:
         self._rules = Rules(prepared.recipe, prepared.tasks, weighting, prepared.notes)
         rule = type(weighting)
         self._scales_trunk = rule.trunk_scale is not Weighting.trunk_scale
-        self._is_constant = is_constant(rule)
+        self._is_constant, self._looks_again = is_constant(rule), looks_again(rule)
         mask_seeds = [dropout_seed(prepared.work.entropy, trial) for trial in trials]
         noise_seeds = [derive(seed, "noise") for seed in mask_seeds]
         masks = mask_draws(prepared.module.masks, mask_seeds, dtype, device)
-        self._noise = noise_draws(prepared.terms, noise_seeds, dtype, device)
+        trunk = sum(t[0].numel() for n, t in start.parameters.items() if n.startswith("trunk."))
+        drawn = trunk if reads_gradients(rule) else prepared.terms
+        self._noise = noise_draws(drawn, noise_seeds, dtype, device)
         values = [float("nan") if trial.value is None else trial.value for trial in trials]
         self._tradeoff = torch.tensor(values, dtype=dtype, device=device)
 
@@ -59,7 +61,8 @@ class Steps:
 
         terms = prepared.terms
         own = weighting.initial_parameters(terms).items()
-        self._state = {n: repeated(t) for n, t in weighting.initial_state(terms).items()}
+        state = {**weighting.initial_state(terms), **weighting.gradient_state(terms, trunk)}
+        self._state = {name: repeated(tensor) for name, tensor in state.items()}
         learned = {WEIGHTING_PREFIX + name: repeated(tensor) for name, tensor in own}
         weights = Weights({**start.parameters, **learned}, start.buffers)
         factors = [prepared.recipe.rate_factor(trial.value) for trial in trials]
@@ -153,10 +156,16 @@ class Steps:
             fields["gramian"] = self._learner.gramian()
             weights, state = self._rules.weights(fields)
             self._learner.learn_combined(weights, lr)
+        elif self._weighting.needs == "jacobian":
+            fields["jacobian"] = self._learner.jacobian()
+            direction, weights, state = self._rules.direction(fields)
+            self._learner.learn_along(direction, weights, lr)
         else:
             weights, state = self._objective_weights(fields)
             trunk = weights * self._rules.trunk_scale(fields) if self._scales_trunk else None
             self._learner.learn(weights, lr, trunk)
+        if self._looks_again:
+            state = self._rules.after_step(fields["losses"], self._learner.forward_again(), state)
         self._go_on(state)  # only now, as weights may be its tensors
 
     def _objective_weights(self, fields: Fields) -> tuple[Tensor, dict[str, Tensor]]:

@@ -55,6 +55,12 @@ _OFFERED = (
         "Lin et al., Smooth Tchebycheff scalarization, ICML 2024",
     ),
     (
+        "famo",
+        "famo:FAMO",
+        "Equal relative decrease of all losses, seen on each batch before and after its step",
+        "Liu et al., FAMO: fast adaptive multitask optimization, NeurIPS 2023",
+    ),
+    (
         "gradnorm",
         "gradnorm:GradNorm",
         "Weights that bring gradient norms towards the tasks' relative training rates",
@@ -75,7 +81,7 @@ _OFFERED = (
     (
         "gradvac",
         "gradvac:GradientVaccine",
-        "Lifts the gradients' cosine to its moving average (two tasks)",
+        "Lifts the gradients' cosine to its moving average",
         "Wang et al., Gradient vaccine, ICLR 2021",
     ),
     (
@@ -99,13 +105,13 @@ _OFFERED = (
     (
         "fairgrad",
         "fairgrad:FairGrad",
-        "Alpha-fair allocation across tasks, not across people (two tasks)",
+        "Alpha-fair allocation across tasks, not across people",
         "Ban and Ji, Fair resource allocation in multi-task learning, ICML 2024",
     ),
     (
         "aligned-mtl",
         "aligned_mtl:AlignedMTL",
-        "Rescales the principal components of the gradients to one length (two tasks)",
+        "Rescales the principal components of the gradients to one length",
         "Senushkin et al., Independent component alignment, CVPR 2023",
     ),
     (
@@ -125,6 +131,42 @@ _OFFERED = (
         "config:ConFIG",
         "Conflict-free direction at equal cosine to all gradients",
         "Liu et al., ConFIG, 2024",
+    ),
+    (
+        "sdmgrad",
+        "sdmgrad:SDMGrad",
+        "The shortest convex combination of the gradients, held to their mean",
+        "Xiao, Ban and Ji, Direction-oriented multi-objective learning, NeurIPS 2023",
+    ),
+    (
+        "modo",
+        "modo:MoDo",
+        "Weights that follow the shortest convex combination step by step",
+        "Chen et al., Three-way trade-off in multi-objective learning, NeurIPS 2023",
+    ),
+    (
+        "moco",
+        "moco:MoCo",
+        "The same along moving averages of the gradients",
+        "Fernando et al., Mitigating gradient bias in multi-objective learning, ICLR 2023",
+    ),
+    (
+        "graddrop",
+        "graddrop:GradDrop",
+        "Each parameter follows the tasks of one sign, drawn by how pure that is",
+        "Chen et al., Just pick a sign, NeurIPS 2020",
+    ),
+    (
+        "excess-mtl",
+        "excess_mtl:ExcessMTL",
+        "More weight to tasks that are far from where they will converge",
+        "He et al., Robust multi-task learning with excess risks, ICML 2024",
+    ),
+    (
+        "db-mtl",
+        "db_mtl:DualBalancing",
+        "Gradients of the losses' logarithms, brought to the length of the longest",
+        "Lin et al., Dual-balancing for multi-task learning, 2023",
     ),
 )
 

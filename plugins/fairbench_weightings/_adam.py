@@ -24,16 +24,17 @@ def adam_state(size: int, /) -> dict[str, Tensor]:
 
 
 def adam(
-    gradient: Tensor, state: Mapping[str, Tensor], rate: float, /
+    gradient: Tensor, state: Mapping[str, Tensor], rate: float, /, eps: float = 0.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what to subtract (Kingma and Ba 2015, algorithm 1), and the moments after it.
 
-    The paper's ε is replaced by a floor at the smallest number: the step does not depend on the
-    scale of the gradient, however small, and is 0 for gradients that were always 0.
+    Without the paper's ε, the deviation has a floor at the smallest number: the step does not
+    depend on the scale of the gradient, however small, and is 0 for gradients that were always 0.
+    A gradient without a unit takes an ε, below which it counts as rounding.
     """
     steps = state["steps"] + 1
     mean = _BETA1 * state["mean"] + (1 - _BETA1) * gradient
     square = _BETA2 * state["square"] + (1 - _BETA2) * gradient.square()
-    deviation = (square / (1 - _BETA2**steps)).sqrt().clamp_min(tiny(square))
+    deviation = (square / (1 - _BETA2**steps)).sqrt().clamp_min(tiny(square)) + eps
     step = rate * mean / (1 - _BETA1**steps) / deviation
     return step, {"mean": mean, "square": square, "steps": steps}

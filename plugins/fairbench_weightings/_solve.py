@@ -16,7 +16,13 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["MOST_TASKS", "minimum_in_cone", "minimum_on_simplex", "solve"]
+__all__ = [
+    "MOST_TASKS",
+    "minimum_in_cone",
+    "minimum_on_simplex",
+    "quadratic_on_simplex",
+    "solve",
+]
 
 MOST_TASKS = 6
 """Beyond this many tasks the enumeration would cost more than the training step."""
@@ -72,6 +78,31 @@ def minimum_on_simplex(gramian: Tensor, linear: Tensor, factor: Tensor, /) -> Te
     points = (shortest - length * slope).clamp_min(0)
     points = points / points.sum(-1, keepdim=True)
     values = (points * b).sum(-1) + factor * _square(points, g).clamp_min(0).sqrt()
+    return _best(points, values).to(gramian.dtype)
+
+
+def quadratic_on_simplex(gramian: Tensor, linear: Tensor, /) -> Tensor:
+    """The w on the simplex that minimises ``½wᵀGw + linear·w``.
+
+    On a face with Gramian S it is S⁻¹(ν1 - b) with ν such that Σw = 1.
+
+    Parameters
+    ----------
+    gramian : (..., T, T)
+    linear : (..., T)
+
+    Returns
+    -------
+    (..., T), in the dtype of `gramian`.
+    """
+    g, b = _ridged(gramian), linear.double()[..., None, :]
+    mask = _subsets(g)[1:]
+    right = torch.stack([mask.expand(*b.shape[:-2], *mask.shape), mask * b], dim=-1)
+    ones, tilted = solve(_faces(g, mask), right).unbind(-1)
+    level = (1 + tilted.sum(-1, keepdim=True)) / ones.sum(-1, keepdim=True)
+    points = (level * ones - tilted).clamp_min(0)
+    points = points / points.sum(-1, keepdim=True)
+    values = _square(points, g) / 2 + (points * b).sum(-1)
     return _best(points, values).to(gramian.dtype)
 
 

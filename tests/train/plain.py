@@ -193,7 +193,10 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
     module.eval()
     probe = torch.arange(min(training.batch_size, len(x)))
     terms = len(losses_of(module(x[probe]), probe)[0])
-    state = {k: v.double() for k, v in weighting.initial_state(terms).items()}
+    trunk_size = sum(p.numel() for p in module.trunk.parameters())
+    noise_size = trunk_size if weighting.needs == "jacobian" else terms
+    begun = weighting.initial_state(terms) | weighting.gradient_state(terms, trunk_size)
+    state = {k: v.double() for k, v in begun.items()}
     learned = {
         k: v.double().requires_grad_() for k, v in weighting.initial_parameters(terms).items()
     }
@@ -212,7 +215,7 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
             rows = visit[start : start + training.batch_size]
             masks.advance()
             if weighting.noisy and step_number % AHEAD == 0:
-                drawn = torch.as_tensor(noise.standard_normal((AHEAD, terms)))
+                drawn = torch.as_tensor(noise.standard_normal((AHEAD, noise_size)))
             hidden = module.trunk(x[rows])
             outputs = {name: head(hidden) for name, head in module.heads.items()}
             losses, signals = losses_of(outputs, rows)
@@ -231,7 +234,14 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
             }
             optimizer.zero_grad()
             trunk = list(module.trunk.parameters())
-            if weighting.needs == "gramian":
+            if weighting.needs == "jacobian":
+                jacobian = torch.stack([_flat_gradient(loss, trunk) for loss in losses])
+                direction, weights, state = weighting.direction(Step(**fields, jacobian=jacobian))
+                (weights * losses).sum().backward()
+                parts = torch.split(direction, [p.numel() for p in trunk])
+                for p, part in zip(trunk, parts, strict=True):
+                    p.grad = part.view_as(p)
+            elif weighting.needs == "gramian":
                 jacobian = torch.stack([_flat_gradient(loss, trunk) for loss in losses])
                 with torch.no_grad():
                     weights, state = weighting.weights(
@@ -250,8 +260,18 @@ def plain_fit(method, work, trial, module=None, adversarial=None):
                     for p, g in zip(trunk, torch.autograd.grad(mixed, trunk), strict=True):
                         p.grad = g
             if training.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(module.parameters(), training.clip_norm)
+                whole = [*module.parameters(), *learned.values()]
+                torch.nn.utils.clip_grad_norm_(whole, training.clip_norm)
             optimizer.step()
+            if type(weighting).after_step is not Weighting.after_step:
+                kept = {n: b.clone() for n, b in module.named_buffers()}
+                with torch.no_grad():
+                    hidden = module.trunk(x[rows])
+                    outputs = {name: head(hidden) for name, head in module.heads.items()}
+                    again, _ = losses_of(outputs, rows)
+                for n, b in module.named_buffers():
+                    b.copy_(kept[n])
+                state = weighting.after_step(losses.detach(), again, state)
             total = total + losses.detach() * len(rows)
             step_number += 1
         epochs += 1

@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["WeightingConformance"]
 
 STEPS = 3
+COORDINATES = 7
+"""Parameters of the trunk whose gradients are made up."""
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """The answers of a rule at one step; `scale` is 1 where it scales no gradient."""
+    """The answers of a rule at one step.
+
+    `scale` is 1 where it scales no gradient, and `direction` is empty where it sees no Jacobian.
+    """
 
     weights: Tensor
     objective: Tensor
     gradient: Tensor
     scale: Tensor
+    direction: Tensor
     state: Mapping[str, Tensor]
 
 
@@ -79,6 +85,10 @@ class WeightingConformance(Conformance):
                 assert outcome.weights.shape == many, f"weights are {tuple(outcome.weights.shape)}"
                 assert outcome.objective.shape == many[:1], (
                     f"the objective is {tuple(outcome.objective.shape)}, not {many[:1]}"
+                )
+                along = (many[0], COORDINATES if rule.needs == "jacobian" else 0)
+                assert outcome.direction.shape == along, (
+                    f"the direction is {tuple(outcome.direction.shape)}, not {along}"
                 )
                 assert outcome.scale.shape == many, f"scales are {tuple(outcome.scale.shape)}"
                 now = {name: tensor.shape for name, tensor in outcome.state.items()}
@@ -186,6 +196,9 @@ class WeightingConformance(Conformance):
         def draw(*extra: int) -> Tensor:
             return torch.randn(*shape, *extra, generator=generator, dtype=torch.float64)
 
+        def noise() -> Tensor:
+            return draw(COORDINATES)[:, 0] if rule.needs == "jacobian" else draw()
+
         return [
             Step(
                 losses=draw().exp(),
@@ -193,8 +206,9 @@ class WeightingConformance(Conformance):
                 state={},
                 parameters={},
                 signals={name: draw().exp() for name in self.signals},
-                gramian=_gramian(draw(7)) if rule.needs == "gramian" else None,
-                noise=draw() if rule.noisy else None,
+                gramian=_gramian(draw(COORDINATES)) if rule.needs == "gramian" else None,
+                jacobian=draw(COORDINATES) if rule.needs == "jacobian" else None,
+                noise=noise() if rule.noisy else None,
                 progress=torch.full(shape[:1], number / STEPS, dtype=torch.float64),
             )
             for number in range(STEPS)
@@ -223,7 +237,8 @@ def _begin(
             return dict(tensors)
         return {name: torch.stack([tensor] * trials) for name, tensor in tensors.items()}
 
-    return stacked(rule.initial_state(tasks)), stacked(rule.initial_parameters(tasks))
+    state = {**rule.initial_state(tasks), **rule.gradient_state(tasks, COORDINATES)}
+    return stacked(state), stacked(rule.initial_parameters(tasks))
 
 
 def _follow(
@@ -239,11 +254,15 @@ def _follow(
         objective, after = rule.objective(losses, step)
         (gradient,) = torch.autograd.grad(objective.sum(), losses)
         scale = rule.trunk_scale(step)
+        direction = step.losses[..., :0]
+        if rule.needs == "jacobian":
+            direction, _, after = rule.direction(step)
+        after = rule.after_step(step.losses, 0.9 * step.losses, after)
         for name, tensor in held.items():
             assert torch.equal(tensor, state[name]), f"the rule changes its state {name!r} in place"
         state = rule.epoch_end(step.losses, {n: t.detach() for n, t in after.items()})
         plain = torch.ones_like(step.losses) if scale is None else scale
-        yield _Outcome(weights.detach(), objective.detach(), gradient, plain, state)
+        yield _Outcome(weights.detach(), objective.detach(), gradient, plain, direction, state)
 
 
 def _of(step: Step, trial: int) -> Step:
@@ -253,8 +272,10 @@ def _of(step: Step, trial: int) -> Step:
 def _times(step: Step, factor: Tensor) -> Step:
     """`step` with each task's losses, signals and gradients scaled by `factor` (T,)."""
     gramian = None if step.gramian is None else step.gramian * factor * factor[:, None]
+    jacobian = None if step.jacobian is None else step.jacobian * factor[:, None]
     signals = {name: tensor * factor for name, tensor in step.signals.items()}
-    return replace(step, losses=step.losses * factor, signals=signals, gramian=gramian)
+    losses = step.losses * factor
+    return replace(step, losses=losses, signals=signals, gramian=gramian, jacobian=jacobian)
 
 
 def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
@@ -264,6 +285,7 @@ def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
         tradeoff=change(step.tradeoff),
         signals={name: change(tensor) for name, tensor in step.signals.items()},
         gramian=None if step.gramian is None else change(step.gramian),
+        jacobian=None if step.jacobian is None else change(step.jacobian),
         noise=None if step.noise is None else change(step.noise),
         progress=None if step.progress is None else change(step.progress),
     )
@@ -271,7 +293,7 @@ def _mapped(step: Step, change: Callable[[Tensor], Tensor]) -> Step:
 
 def _inputs(step: Step) -> list[Tensor]:
     """Copies of every tensor of `step`."""
-    optional = (step.gramian, step.noise, step.progress)
+    optional = (step.gramian, step.jacobian, step.noise, step.progress)
     given = [tensor for tensor in optional if tensor is not None]
     return [
         tensor.clone() for tensor in (step.losses, step.tradeoff, *step.signals.values(), *given)
@@ -284,6 +306,7 @@ def _tensors(outcome: _Outcome) -> dict[str, Tensor]:
         "objective": outcome.objective,
         "gradient": outcome.gradient,
         "trunk scale": outcome.scale,
+        "direction": outcome.direction,
     }
     return fixed | {f"state {name!r}": tensor for name, tensor in outcome.state.items()}
 

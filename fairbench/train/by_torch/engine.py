@@ -13,7 +13,7 @@ from fairbench.train.by_torch.learner import TorchLearner
 from fairbench.train.by_torch.net import ByAutograd, ByHand, Net
 from fairbench.train.engine import Engine, Learner, Start
 from fairbench.train.prepared import Prepared
-from fairbench.train.rules import Rules
+from fairbench.train.rules import Rules, reads_gradients
 from fairbench.train.weights import Weights
 
 __all__ = ["TorchEngine"]
@@ -40,7 +40,8 @@ class TorchEngine(Engine):
     def _net(self) -> Net:
         """Return the network in training, with memory of its own."""
         layers = self._prepared.module.layers
-        if layers is not None:
+        # Where a rule sees coordinates, they come in the order of the module's parameters.
+        if layers is not None and not reads_gradients(type(self._prepared.weighting)):
             return ByHand(layers, [task.name for task in self._prepared.tasks])
         return ByAutograd(self._trunk, self._heads)
 

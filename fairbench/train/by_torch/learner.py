@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fairbench.train.batch import Visits
 from fairbench.train.by_torch.default_losses import DefaultLosses
-from fairbench.train.by_torch.net import Net, gramian
+from fairbench.train.by_torch.net import ByAutograd, Net, gramian, jacobian
 from fairbench.train.by_torch.optimizer import Optimizer, clip_gradients
 from fairbench.train.by_torch.sequential import TaskGradients
 from fairbench.train.engine import Learner, Start
@@ -31,6 +31,7 @@ class TorchLearner(Learner):
         self._optimizer = Optimizer(self.stack, prepared.work.training, start.rate_factors)
         self._losses = self._begin_losses()
         self._gradients: TaskGradients = []
+        self._batch: tuple[Tensor, Tensor, dict[str, Tensor]] | None = None
 
     def _begin_losses(self) -> DefaultLosses | OwnLosses:
         tasks, train = self._prepared.tasks, self._prepared.train
@@ -42,7 +43,17 @@ class TorchLearner(Learner):
         x, table = visits.batch(start, rows)
         masks = self._masks.next() if self._masks.shapes else {}
         masks = {name: mask[:, :rows] for name, mask in masks.items()}
+        self._batch = x, table, masks
         return self._losses(self._net.forward(self.stack, masks, x), table)
+
+    def forward_again(self) -> Tensor:
+        assert self._batch is not None
+        x, table, masks = self._batch
+        before = {name: buffer.clone() for name, buffer in self.stack.buffers.items()}
+        losses, _ = self._losses(self._net.forward(self.stack, masks, x), table)
+        for name, buffer in self.stack.buffers.items():
+            buffer.copy_(before[name])
+        return losses
 
     def gramian(self) -> Tensor:
         self._gradients = self._net.trunk_gradients(self._losses.each())
@@ -51,6 +62,12 @@ class TorchLearner(Learner):
         terms = self._prepared.terms  # a trunk without parameters
         return self._tradeoff.new_zeros(self.stack.lanes, terms, terms)
 
+    def jacobian(self) -> Tensor:
+        gradients = self._net.trunk_gradients(self._losses.each())
+        if gradients:
+            return jacobian(gradients)
+        return self._tradeoff.new_zeros(self.stack.lanes, self._prepared.terms, 0)
+
     def learn(self, weights: Tensor, lr: float, trunk_weights: Tensor | None = None, /) -> None:
         at_trunk = None if trunk_weights is None else self._losses.gradient(trunk_weights)
         self._net.backward(self._losses.gradient(weights), at_trunk)
@@ -58,6 +75,11 @@ class TorchLearner(Learner):
 
     def learn_combined(self, weights: Tensor, lr: float, /) -> None:
         self._net.backward_combined(self._losses.gradient(weights), self._gradients, weights)
+        self._update(lr)
+
+    def learn_along(self, direction: Tensor, weights: Tensor, lr: float, /) -> None:
+        assert isinstance(self._net, ByAutograd)
+        self._net.backward_along(self._losses.gradient(weights), direction)
         self._update(lr)
 
     def _update(self, lr: float) -> None:

@@ -21,7 +21,7 @@ from fairbench.train.stack import Block, Stack
 if TYPE_CHECKING:
     from fairbench.train.by_torch.forward import Forward, Tensors
 
-__all__ = ["ByAutograd", "ByHand", "Net", "gramian"]
+__all__ = ["ByAutograd", "ByHand", "Net", "gramian", "jacobian"]
 
 
 class Net(ABC):
@@ -67,6 +67,11 @@ def gramian(gradients: TaskGradients, /) -> Tensor:
         total = torch.bmm(flat, flat.mT) if total is None else torch.baddbmm(total, flat, flat.mT)
     assert total is not None
     return total
+
+
+def jacobian(gradients: TaskGradients, /) -> Tensor:
+    """Return the tasks' gradients (S, T, P), parameter after parameter."""
+    return torch.cat([each.flatten(2).transpose(0, 1) for each in gradients], dim=-1)
 
 
 def _combine(gradients: TaskGradients, weights: Tensor, slots: Sequence[Tensor]) -> None:
@@ -184,6 +189,17 @@ class ByAutograd(Net):
     ) -> None:
         self._write_heads(at_outputs)
         _combine(gradients, weights, self._trunk_slots())
+
+    def backward_along(self, at_outputs: Tensor, direction: Tensor, /) -> None:
+        """Write all gradients: the heads' for `at_outputs`, and `direction` (S, P) for the trunk.
+
+        Its coordinates are those of `jacobian`.
+        """
+        self._write_heads(at_outputs)
+        slots = self._trunk_slots()
+        parts = torch.split(direction, [slot[0].numel() for slot in slots], dim=-1)
+        for slot, part in zip(slots, parts, strict=True):
+            slot.copy_(part.view_as(slot))
 
     def _names(self, prefix: str) -> list[str]:
         return [name for name in self._stack.parameters if name.startswith(prefix)]

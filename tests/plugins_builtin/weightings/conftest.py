@@ -41,7 +41,8 @@ def step_for(rule, *, losses=None, gramian=None, noise=None, state=None, paramet
 def weights_of(name, gramian, **options):
     """Weights of a freshly begun rule."""
     rule = rule_named(name, **options)
-    return rule.weights(step_for(rule, gramian=gramian))[0]
+    noise = torch.arange(gramian.shape[-1], dtype=gramian.dtype).expand(gramian.shape[:-1])
+    return rule.weights(step_for(rule, gramian=gramian, noise=noise if rule.noisy else None))[0]
 
 
 @pytest.fixture(scope="session")

@@ -158,3 +158,71 @@ def test_pcgrad_is_the_mean_over_all_orders(tasks, weigh, draw):
                 total += mine / len(orders)
         found = update(weigh("pcgrad", gradients @ gradients.mT), gradients)
         torch.testing.assert_close(found, total)
+
+
+@pytest.mark.parametrize("tasks", [3, 4, 9])
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 5.0])
+def test_fairgrad_solves_its_equation(tasks, alpha, weigh):
+    """Also of gradients whose lengths are a thousand apart."""
+    random = torch.Generator().manual_seed(0)
+    gradients = torch.randn(50, tasks, 12, generator=random, dtype=torch.float64)
+    gradients = gradients * torch.logspace(-1.5, 1.5, tasks, dtype=torch.float64)[:, None]
+    gramian = gradients @ gradients.mT
+    weights = weigh("fairgrad", gramian, alpha=alpha)
+    assert weights.min() > 0
+    shares = inner(gramian, weights) * weights ** (1 / alpha)
+    torch.testing.assert_close(shares, torch.ones_like(shares), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("tasks", TASKS)
+def test_fairgrad_with_alpha_1_is_nash(tasks, weigh, draw):
+    gradients = draw(50, tasks)
+    gramian = gradients @ gradients.mT
+    found = weigh("fairgrad", gramian, alpha=1.0)
+    torch.testing.assert_close(found, weigh("nash-mtl", gramian), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("tasks", [3, 4, 6])
+def test_aligned_mtl_has_components_of_one_length(tasks, weigh, draw):
+    """The update is the sum of rows that are orthogonal and as long as the shortest component."""
+    for gradients in draw(20, tasks):
+        left, singular, right = torch.linalg.svd(gradients, full_matrices=False)
+        expected = singular[-1] * (left @ right).sum(0)
+        found = update(weigh("aligned-mtl", gradients @ gradients.mT), gradients)
+        torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_two_tasks_of_aligned_mtl_and_fairgrad_are_the_general_form(weigh, draw):
+    from fairbench_weightings import aligned_mtl, fairgrad
+
+    gradients = draw(100, 2)
+    gramian = gradients @ gradients.mT
+    n = gradients.norm(dim=-1)
+    found = fairgrad._of_many(gramian, n, 0.5)
+    torch.testing.assert_close(found, weigh("fairgrad", gramian), rtol=1e-6, atol=1e-9)
+    unit = gramian / gramian.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+    torch.testing.assert_close(
+        aligned_mtl._of_many(unit), weigh("aligned-mtl", gramian), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_gradvac_lifts_every_pair_in_the_order_it_drew(rule, step, draw):
+    """The paper's loop, on the gradients themselves, over several steps."""
+    one, state = rule("gradvac", decay=0.3), None
+    targets = torch.zeros(3, 3, dtype=torch.float64)
+    for gradients, noise in zip(draw(6, 3), draw(6, 3, seed=1)[..., 0], strict=True):
+        now = step(one, gramian=gradients @ gradients.mT, noise=noise, state=state)
+        weights, state = one.weights(now)
+        lifted = gradients.clone()
+        for i in range(3):
+            for j in noise.argsort().tolist():
+                if i == j:
+                    continue
+                phi = torch.cosine_similarity(lifted[i], gradients[j], dim=0)
+                if phi < (aim := targets[i, j].clone()):
+                    root, sine = (1 - aim**2).sqrt(), (1 - phi**2).sqrt()
+                    share = (aim * sine - phi * root) / root
+                    lifted[i] += share * lifted[i].norm() / gradients[j].norm() * gradients[j]
+                targets[i, j] += 0.3 * (phi - aim)
+        torch.testing.assert_close(update(weights, gradients), lifted.sum(0))
+        torch.testing.assert_close(state["target"], targets)

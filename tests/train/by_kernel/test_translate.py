@@ -9,17 +9,24 @@ from fairbench import plugins
 from fairbench.train.by_kernel import check, translate
 from fairbench.train.by_kernel.rule import compiled_rule
 from fairbench.train.by_kernel.writer import UntranslatableError
+from fairbench.train.rules import looks_again, reads_gradients
 from fairbench.weighting import Weighting
 
 # What needs an operation without a translation, by the number of tasks.
-WITH_TORCH = {(name, 3) for name in ("cagrad", "dualproj", "mgda", "upgrad")}
+WITH_TORCH = {
+    **{(name, 3): "argmin" for name in ("cagrad", "dualproj", "mgda", "sdmgrad", "upgrad")},
+    ("aligned-mtl", 3): "truth values",
+    ("fairgrad", 3): "more than 5000 lines",
+    ("gradvac", 3): "sort",
+}
 OPTIONS = {"static": {"loss_weights": (0.2, 0.5, 0.3)}}
-PAIRS = {"aligned-mtl", "fairgrad", "gradvac", "imtl-g"}  # for two tasks only
+PAIRS = {"imtl-g"}  # for two tasks only
 
 
 BUILT_IN = [
     pytest.param(component, tasks, id=f"{component.name}-{tasks}")
     for component in plugins.load().components("weighting")
+    if not (reads_gradients(component.load()) or looks_again(component.load()))
     for tasks in ((2,) if component.name in PAIRS else (2, 3))
 ]
 
@@ -32,7 +39,7 @@ def test_every_built_in_rule(component, tasks, dtype):
     weighting = component.build(options)
     own = {name: 16 * i for i, name in enumerate(weighting.initial_parameters(tasks), 1)}
     if (component.name, tasks) in WITH_TORCH:
-        with pytest.raises(UntranslatableError, match="argmin"):
+        with pytest.raises(UntranslatableError, match=WITH_TORCH[component.name, tasks]):
             compiled_rule(weighting, tasks, own, dtype)
     else:
         assert compiled_rule(weighting, tasks, own, dtype).address
