@@ -116,10 +116,11 @@ def compare(
         t knows no noise, and p is that of the sign test); fairer_on: splits with a difference below
         zero; equal_p: of the difference lying beyond the disparity margin (the larger of two
         one-sided p-values); effect_size: the difference in standard deviations of the baseline
-        over seeds; p_fairer, p_same: see `posterior`, with the margin as region of practical equivalence; deviation, correction,
-        df: standard deviation of the differences over splits, and what `corrections` says;
-        error_…: of the error loss; margin_p: one-sided, of the error exceeding the baseline's by
-        the margin or more; equal_error_p: like equal_p; base_…: the baseline's mean losses.
+        over seeds; p_fairer, p_same: see `posterior`, with the margin as region of practical
+        equivalence; deviation, correction, df: standard deviation of the differences over splits,
+        and what `corrections` says; error_…: of the error loss; margin_p: one-sided, of the error
+        exceeding the baseline's by the margin or more; equal_error_p: like equal_p; base_…: the
+        baseline's mean losses.
     """
     rows = []
     column = {str(name): pairs[name].to_numpy() for name in pairs}
