@@ -18,7 +18,7 @@ from fairbench.execute import Limits, Shared
 from fairbench.execute.job import Job
 from fairbench.method import Prediction, Trained
 from fairbench.plugins import load
-from fairbench.runner import _job
+from fairbench.runner import _jobs
 from fairbench.session import Session
 from fairbench.store import RunFolder
 from fairbench.study import Study, plan
@@ -36,7 +36,7 @@ def study(**more) -> Study:
 def work(epochs: int) -> tuple[Shared, list[Job]]:
     resolved = plan(study(training={"epochs": epochs}), load())
     shared = Shared(resolved.datasets, resolved.splits, 0, "cpu")
-    return shared, [_job(resolved, {"auto": "compiled"}, chunk) for chunk in resolved.chunks()]
+    return shared, _jobs(resolved, {"auto": "compiled"}, resolved.chunks())
 
 
 def seconds(executor: str, jobs: int, work: tuple[Shared, list[Job]]) -> float:
@@ -120,4 +120,5 @@ def keep(session: Session, resolved, chunk) -> None:
         )
         for _ in chunk.trials
     ]
-    session.keep(Outcome(_job(resolved, {"auto": "torch"}, chunk), Trained(made, 100), 1.0))
+    (job,) = _jobs(resolved, {"auto": "torch"}, [chunk])
+    session.keep(Outcome(job, Trained(made, 100), 1.0))

@@ -22,7 +22,7 @@ MOST_DRAWS = 2000
 
 @dataclass(frozen=True)
 class Units:
-    """What is dealt: u rows, or u clusters.
+    """The u rows, or u clusters, that are dealt.
 
     Attributes
     ----------
@@ -143,7 +143,7 @@ def _blocks(units: Units, inside: IntArray, folds: int) -> list[IntArray]:
 
 
 def _imbalance(units: Units, fold: IntArray, folds: int) -> float:
-    """How far folds are from equal, as a sum of three mean squares; infinite without a group.
+    """Measure how far folds are from equal: three mean squares added; infinite without a group.
 
     The relative deviation of a fold's rows, of its rows of each judged group (mean over
     groups), and its mean target's deviation in standard deviations between units.

@@ -75,6 +75,8 @@ def describe(
             name: {arm.method: _method(arm) for arm in plan.arms.values() if arm.dataset == name}
             for name in plan.datasets
         },
+        "left_out": list(plan.left_out),
+        "noted": [*plan.left_out, *_reading(plan)],
         "baseline": plan.baseline,
         "axes": {"error": study.error, "disparity": study.disparity},
         "primary": {
@@ -174,6 +176,16 @@ def _method(arm: Arm) -> dict[str, Any]:
 def _each(between: str, texts: Iterable[str]) -> str:
     """Join the texts that say something, each once."""
     return between.join(dict.fromkeys(text for text in texts if text))
+
+
+def _reading(plan: Plan) -> list[str]:
+    """What a reader of any report must know: who reads or guesses the attribute, or draws."""
+    facts = {arm.method: arm.instance.facts for arm in plan.arms.values()}
+    return [
+        f"{method} {told.words}"
+        for method, told in facts.items()
+        if told.at_prediction != "no" or told.randomised
+    ]
 
 
 def _bound(value: float) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fairbench.runner import Progress
+    from fairbench.progress import Progress
 
 __all__ = ["Order", "Reproduced", "Reproduction"]
 

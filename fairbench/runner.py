@@ -7,10 +7,11 @@ from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from fairbench import kernel
-from fairbench.errors import RunFolderError, StudyError
+from fairbench.continuation import check_same
+from fairbench.errors import StudyError
 from fairbench.estimate import seconds_of
 from fairbench.execute import (
     Executor,
@@ -27,6 +28,7 @@ from fairbench.execute import (
     vouch,
 )
 from fairbench.plugins import digest_of_parts
+from fairbench.progress import Interrupted, Progress, Quiet
 from fairbench.provenance import describe
 from fairbench.session import Session
 from fairbench.store import Cost, RunFolder, writing
@@ -36,55 +38,7 @@ if TYPE_CHECKING:
     from fairbench.analyze import Ahead, Run
     from fairbench.plugins import Registry
 
-__all__ = ["Interrupted", "Progress", "Quiet", "run"]
-
-
-class Progress(Protocol):
-    """Follows a run."""
-
-    def entered(self, phase: str, /) -> None:
-        """Before anything but training that may take long: what it is, in words."""
-
-    def started(
-        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
-    ) -> None:
-        """Before training: how many of all trials are on disk already.
-
-        `seconds` is about how long the others will take, or None where that is not worth knowing.
-        """
-
-    def noted(self, note: str, /) -> None:
-        """Before training: what the user should know of this study."""
-
-    def finished(self, outcome: Outcome, /) -> None:
-        """After a chunk was trained, or failed."""
-
-    def stopped(self) -> None:
-        """At the end of all that, however it came."""
-
-
-class Quiet:
-    """Says nothing."""
-
-    def entered(self, phase: str, /) -> None: ...
-
-    def started(
-        self, plan: Plan, folder: Path, done: int, total: int, seconds: float | None, /
-    ) -> None: ...
-
-    def noted(self, note: str, /) -> None: ...
-
-    def finished(self, outcome: Outcome, /) -> None: ...
-
-    def stopped(self) -> None: ...
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run whose finished chunks are safe in `folder`."""
-
-    def __init__(self, folder: Path, done: int, total: int, /) -> None:
-        super().__init__(f"{done} of {total} trials are saved in {folder}")
-        self.folder, self.done, self.total = folder, done, total
+__all__ = ["failed_trials", "run"]
 
 
 def run(
@@ -140,6 +94,8 @@ def run(
         executor = _built(registry, executor)
     with _followed(progress) as following:
         resolved = plan(study, registry, following.entered)
+        for remark in resolved.left_out:
+            following.noted(remark)
         chosen = _device(device)
         kernels: dict[str, kernel.Kernel] = {
             wanted: kernel.chosen(wanted, chosen)
@@ -152,7 +108,7 @@ def run(
         folder = RunFolder(_place(resolved.study, out, description["id"]))
         chunks = list(resolved.chunks())
         with folder.locked(), heeded():
-            _check_same(folder, description)
+            check_same(folder, description)
             done = folder.finished()
             waiting = [chunk for chunk in chunks if _is_due(done.get(chunk.key), retry_failed)]
             executor = executor or _default(registry, limits, len(waiting), chosen)
@@ -289,55 +245,6 @@ def _place(study: Study, out: str | Path | None, identity: str) -> Path:
         return Path(out)
     name = f"{study.ordered.title}-{identity[:10]}"
     return Path("runs") / re.sub(r"[^\w.-]+", "_", name)
-
-
-def _check_same(folder: RunFolder, description: dict[str, Any]) -> None:
-    """Refuse a folder that holds something else than this study."""
-    if not (folder.path / "manifest.json").exists():
-        others = [p for p in folder.path.iterdir() if not p.name.startswith(".")]
-        if (folder.path / "plan.json").exists():
-            folder.read_manifest()  # which says that it is lost, and how to rebuild it
-        if others:
-            raise RunFolderError(
-                f"the folder is not empty and holds no run: {others[0].name!r}",
-                where=str(folder.path),
-                hint="choose a new or empty folder with --out",
-            )
-        return
-    before = folder.read_manifest()
-    if before["id"] == description["id"]:
-        return
-    if differing := _differing(_decisive(before["study"]), _decisive(description["study"])):
-        what = f"holds a different study (differs in {differing})"
-    elif before["versions"] != description["versions"]:
-        named = _differing(before["versions"], description["versions"])
-        what = f"was begun with other versions of fairbench or its packages ({named})"
-    else:
-        named = _differing(
-            before.get("code", {}).get("trained", {}), description["code"]["trained"]
-        )
-        what = f"was begun with other data or other plugin code ({named or 'data'})"
-    raise RunFolderError(
-        f"the run folder {what}",
-        where=str(folder.path),
-        hint="choose another --out; nothing in this folder was changed",
-    )
-
-
-def _decisive(study: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a study decides its predictions, methods and datasets in no order."""
-    shown = ("name", "metrics", "error", "disparity")
-    return {
-        key: sorted(value, key=repr) if key in ("methods", "datasets") else value
-        for key, value in study.items()
-        if key not in shown
-    }
-
-
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The names under which two mappings hold different things."""
-    names = dict.fromkeys((*now, *before))
-    return ", ".join(name for name in names if before.get(name) != now.get(name))
 
 
 def _device(wanted: str) -> str:

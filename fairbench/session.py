@@ -106,11 +106,22 @@ class Session:
         with writing(self.folder.path):
             for name, data in resolved.datasets.items():
                 splits = resolved.splits[name]
-                near = _near(data, splits) if individual else {}
-                rows = Rows(data.targets, data.protected, data.clusters, splits, near)
-                self.folder.write_rows(self.description["datasets"][name]["file"], rows)
+                if not self._has_rows(name, individual):
+                    near = _near(data, splits) if individual else {}
+                    rows = Rows(data.targets, data.protected, data.clusters, splits, near)
+                    self.folder.write_rows(self.description["datasets"][name]["file"], rows)
                 for number, split in enumerate(splits):
                     self._units[name, number] = Fold(data, split).target_scale()
+
+    def _has_rows(self, dataset: str, individual: bool) -> bool:
+        """Whether the rows are on disk and whole, with neighbours where these are wanted.
+
+        They are those of this run, whose identity decides them.
+        """
+        try:
+            return bool(self.folder.rows(dataset).neighbours) >= individual
+        except RunFolderError:
+            return False
 
     def foresee(self, resolved: Plan) -> list[str]:
         """What this study could not find, told before it is trained; goes into the manifest."""
@@ -204,6 +215,7 @@ class Session:
             **({} if self._audits is None else {"audits": self._audits}),
             "remarks": self._remarks,
             "notes": [
+                *self.description.get("noted", ()),
                 *self._remarks,
                 *gathered((self._all[key].method, c.notes) for key, c in self._done.items()),
             ],

@@ -46,10 +46,10 @@ class Training:
         more is trained in several stacks, one after the other.
     kernel
         What computes the steps of networks: ``compiled`` takes C++ that is compiled once on the
-        machine (chains of common layers with linear heads on a CPU; others take torch), ``torch``
-        takes torch's operations, on any device (none but a CPU has run it so far). ``auto``
-        compiles on a CPU where there is a compiler, and takes ``torch`` elsewhere. The compiled
-        kernel rounds differently.
+        machine (common layers in a sequence with linear heads, on a CPU; other networks take
+        torch), ``torch`` takes torch's operations, on any device (none but a CPU has run them so
+        far). ``auto`` compiles on a CPU where there is a compiler, and takes ``torch`` elsewhere.
+        The compiled kernel rounds differently.
     """
 
     epochs: Annotated[int, Ge(1), Le(MOST)] = 50

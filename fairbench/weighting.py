@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from fairbench.errors import StudyError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -67,6 +69,8 @@ class Weighting:
     ----------
     needs
         What `weights` looks at beside the losses: the Gramian costs a backward pass per task.
+    tasks
+        The fewest and the most tasks that the rule is made for; None where it takes any number.
     noisy
         Whether it draws random numbers.
     constant
@@ -75,8 +79,25 @@ class Weighting:
     """
 
     needs: ClassVar[Needs] = "losses"
+    tasks: ClassVar[tuple[int, int | None]] = (1, None)
     noisy: ClassVar[bool] = False
     constant: ClassVar[bool] = False
+
+    def check_tasks(self, tasks: int, /) -> None:
+        """Refuse a number of tasks that the rule is not made for, before it sees a step.
+
+        Raises
+        ------
+        StudyError
+            Where `tasks` is outside the range of that name.
+        """
+        fewest, most = type(self).tasks
+        if tasks < fewest or (most is not None and tasks > most):
+            raise StudyError(
+                f"weighting {type(self).__name__} is for {_range(fewest, most)} tasks, "
+                f"the study gives it {tasks}",
+                hint="choose another weighting, or change the number of tasks",
+            )
 
     def initial_state(self, tasks: int, /) -> State:
         """Tensors carried from step to step, without gradient."""
@@ -117,3 +138,9 @@ class Weighting:
     def epoch_end(self, losses: Tensor, state: Mapping[str, Tensor], /) -> Mapping[str, Tensor]:
         """The state after an epoch whose mean losses were `losses` (..., T)."""
         return state
+
+
+def _range(fewest: int, most: int | None) -> str:
+    if most is None:
+        return f"at least {fewest}"
+    return str(most) if fewest == most else f"{fewest} to {most}"

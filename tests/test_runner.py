@@ -13,7 +13,8 @@ from fairbench.errors import FairbenchError, RunFolderError, StudyError
 from fairbench.execute import Limits
 from fairbench.kernel import build, compiler
 from fairbench.plugins import added, hookimpl, load
-from fairbench.runner import Quiet, _default
+from fairbench.progress import Quiet
+from fairbench.runner import _default
 from fairbench.store import RunFolder
 from fairbench.study import Study
 
@@ -232,3 +233,20 @@ def test_a_folder_that_lost_its_manifest_is_not_taken_for_a_strangers(tmp_path):
     with pytest.raises(RunFolderError, match="has lost its manifest") as caught:
         fairbench.run(STUDY, out=out, executor="serial")
     assert "--repair" in caught.value.hint
+
+
+def test_rows_are_stored_once_and_again_where_neighbours_are_wanted_or_they_are_damaged(tmp_path):
+    def stored(metrics=("rmse",)):
+        study = STUDY.model_copy(update={"metrics": metrics})
+        fairbench.run(study, out=tmp_path, executor="serial")
+        return file.stat().st_mtime_ns, file.read_bytes()
+
+    file = tmp_path / "rows/0-synthetic.npz"
+    first = stored()
+    assert stored() == first
+    wanted = ("rmse", "consistency")
+    near = stored(wanted)
+    assert RunFolder(tmp_path).rows("synthetic").neighbours
+    assert stored(wanted) == near
+    file.write_bytes(near[1][:-1])
+    assert stored(wanted)[1] == near[1]

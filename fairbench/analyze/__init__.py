@@ -22,6 +22,7 @@ from fairbench.analyze.axes import (
     nondominated,
 )
 from fairbench.analyze.box import Box, boxes
+from fairbench.analyze.columns import METHOD, PLACE, POINT
 from fairbench.analyze.comparisons import (
     FEWEST_DATASETS,
     Across,
@@ -97,6 +98,7 @@ from fairbench.analyze.relative import relative_table
 from fairbench.analyze.rules import (
     ACCURACY,
     EDITION,
+    LEVEL,
     RULES,
     Rule,
     in_words,
@@ -130,8 +132,12 @@ __all__ = [
     "EVIDENCE",
     "FEWEST_DATASETS",
     "INDICATORS",
+    "LEVEL",
     "LEVELS",
     "MARGIN",
+    "METHOD",
+    "PLACE",
+    "POINT",
     "RULES",
     "Across",
     "Ahead",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.matched import METHOD, with_losses
+from fairbench.analyze.columns import METHOD
+from fairbench.analyze.matched import with_losses
 from fairbench.errors import StudyError, near
 
 if TYPE_CHECKING:

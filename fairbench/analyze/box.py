@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairbench.analyze.matched import PLACE, with_losses
+from fairbench.analyze.columns import PLACE
+from fairbench.analyze.matched import with_losses
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.comparisons import wilcoxon
 from fairbench.analyze.intervals import (
     Correction,
@@ -14,7 +15,6 @@ from fairbench.analyze.intervals import (
     corrected_interval,
     posterior,
 )
-from fairbench.analyze.matched import METHOD
 from fairbench.analyze.primary import DISPARITY_MARGIN, MARGIN
 
 if TYPE_CHECKING:
@@ -115,12 +115,12 @@ def compare(
         loss (where all differences are one value, as they can be of a metric that counts, Student's
         t knows no noise, and p is that of the sign test); fairer_on: splits with a difference below
         zero; equal_p: of the difference lying beyond the disparity margin (the larger of two
-        one-sided p-values); effect_size: the difference in standard deviations of the baseline
-        over seeds; p_fairer, p_same: see `posterior`, with the margin as region of practical
+        one-sided p-values); effect_size: the difference in standard deviations of the baseline over
+        seeds; p_fairer, p_same: see `posterior`, with the margin as region of practical
         equivalence; deviation, correction, df: standard deviation of the differences over splits,
-        and what `corrections` says; error_…: of the error loss; margin_p: one-sided, of the error
-        exceeding the baseline's by the margin or more; equal_error_p: like equal_p; base_…: the
-        baseline's mean losses.
+        and what `corrections` says;
+        error_…: of the error loss; margin_p: one-sided, of the error exceeding the baseline's by
+        the margin or more; equal_error_p: like equal_p; base_…: the baseline's mean losses.
     """
     rows = []
     column = {str(name): pairs[name].to_numpy() for name in pairs}

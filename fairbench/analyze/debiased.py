@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.group_values import compared_labels, group_values, units_of
 from fairbench.analyze.intervals import corrected_interval
-from fairbench.analyze.matched import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairbench.analyze.axes import as_loss
+from fairbench.analyze.columns import POINT
 from fairbench.analyze.matched import LOSSES
-from fairbench.analyze.tables import POINT_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +46,8 @@ def points_by_metric(
     """
     test = metrics[metrics["part"] == "test"].reset_index(drop=True)
     chosen_on = metrics[metrics["part"] == selection].reset_index(drop=True)
-    numbered = chosen_on[POINT_KEYS].assign(row=np.arange(len(chosen_on)))
-    found = test[POINT_KEYS].merge(numbered, on=POINT_KEYS, how="left", validate="one_to_one")
+    numbered = chosen_on[POINT].assign(row=np.arange(len(chosen_on)))
+    found = test[POINT].merge(numbered, on=POINT, how="left", validate="one_to_one")
     rows = found["row"].to_numpy(dtype=np.float64)  # NaN where a trial has no selection rows
     columns: dict[str, list[FloatArray]] = {}
     for axes in several:
@@ -60,7 +60,7 @@ def points_by_metric(
             for part, values in (("", reported), ("selection_", selected)):
                 columns.setdefault(f"{part}{axis}", []).append(values)
                 columns.setdefault(f"{part}{axis}_loss", []).append(as_loss(values, best))
-    table = test[POINT_KEYS].iloc[np.tile(np.arange(len(test)), len(several))]
+    table = test[POINT].iloc[np.tile(np.arange(len(test)), len(several))]
     table = table.assign(
         metric=np.repeat(np.array([axes.disparity for axes in several], dtype=object), len(test)),
         **{name: np.concatenate(values) for name, values in columns.items()},

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.comparisons import holm
 from fairbench.analyze.group_values import compared_labels, group_values, units_of
-from fairbench.analyze.matched import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
-from fairbench.analyze.matched import PLACE
+from fairbench.analyze.columns import PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

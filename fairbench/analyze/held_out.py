@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze.matched import METHOD
+from fairbench.analyze.columns import METHOD
 
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray

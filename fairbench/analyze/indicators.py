@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import nondominated
+from fairbench.analyze.columns import METHOD, PLACE
 from fairbench.analyze.intervals import scaled_interval
-from fairbench.analyze.matched import METHOD, PLACE, with_losses
+from fairbench.analyze.matched import with_losses
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD, PLACE, POINT, REPEAT
 from fairbench.analyze.intervals import below_zero
-from fairbench.analyze.matched import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["group_changes"]
 
-_TRIAL = ["dataset", "target", "protected", "method", "split", "seed", "value"]
 _COLUMNS = [*METHOD, "gain_p", "worst_group", "worst_change", "worst_p"]
 
 
@@ -52,11 +51,11 @@ def group_changes(
         higher.
     """
     test = groups[(groups["part"] == "test") & groups["compared"].astype(bool)]
-    test = test.assign(rmse=np.sqrt(test["mse"]))[[*_TRIAL, "group", "rmse"]]
+    test = test.assign(rmse=np.sqrt(test["mse"]))[[*POINT, "group", "rmse"]]
     base = test[test["method"] == baseline].drop(columns="method")
     base = base.rename(columns={"value": "base_value", "rmse": "base_rmse"})
-    points = chosen[[*_TRIAL, "base_value"]].merge(test, on=_TRIAL, how="inner")
-    shared = ["dataset", "target", "protected", "split", "seed", "base_value", "group"]
+    points = chosen[[*POINT, "base_value"]].merge(test, on=POINT, how="inner")
+    shared = [*PLACE, *REPEAT, "base_value", "group"]
     both = points.merge(base, on=shared, how="inner").dropna(subset=["rmse", "base_rmse"])
     both["change"] = both["rmse"] - both["base_rmse"]
     by_split = both.groupby([*METHOD, "group", "split"], as_index=False)[

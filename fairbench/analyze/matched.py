@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes, as_loss
+from fairbench.analyze.columns import METHOD, PLACE, REPEAT
 from fairbench.analyze.primary import MARGIN
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHOSEN",
     "LOSSES",
-    "METHOD",
-    "PLACE",
     "baseline_points",
     "matched_points",
     "measured",
@@ -25,10 +24,7 @@ __all__ = [
     "with_losses",
 ]
 
-PLACE = ["dataset", "target", "protected"]
-METHOD = [*PLACE, "method"]
-_REPEAT = ["split", "seed"]
-CHOSEN = (*METHOD, *_REPEAT, "value", "within", "tried", "base_value")
+CHOSEN = (*METHOD, *REPEAT, "value", "within", "tried", "base_value")
 LOSSES = ["error_loss", "disparity_loss", "selection_error_loss", "selection_disparity_loss"]
 
 
@@ -52,8 +48,8 @@ def baseline_points(fronts: pd.DataFrame, axes: Axes, baseline: str, /) -> pd.Da
     fronts table and each coordinate as a loss (``error_loss`` …).
     """
     points = with_losses(fronts[fronts["method"] == baseline], axes)
-    points = points.sort_values([*PLACE, *_REPEAT, "selection_error_loss", "value"])
-    return points.drop_duplicates([*PLACE, *_REPEAT]).reset_index(drop=True)
+    points = points.sort_values([*PLACE, *REPEAT, "selection_error_loss", "value"])
+    return points.drop_duplicates([*PLACE, *REPEAT]).reset_index(drop=True)
 
 
 def matched_points(
@@ -81,13 +77,13 @@ def matched_points(
         base_value: the baseline's own. Then what `measured` adds for the same axes.
     """
     base = baseline_points(fronts, axes, baseline)
-    base = base[[*PLACE, *_REPEAT, "value", "selection_error_loss"]].rename(
+    base = base[[*PLACE, *REPEAT, "value", "selection_error_loss"]].rename(
         columns={"value": "base_value", "selection_error_loss": "base_loss"}
     )
-    run = [*METHOD, *_REPEAT]
+    run = [*METHOD, *REPEAT]
     points = with_losses(fronts[fronts["method"] != baseline], axes)
     points = points.assign(tried=points.groupby(run)["value"].transform("size"))
-    points = points.merge(base, on=[*PLACE, *_REPEAT], how="inner")
+    points = points.merge(base, on=[*PLACE, *REPEAT], how="inner")
     limit = points["base_loss"] + tolerance * points["base_loss"].abs()
     within = points["selection_error_loss"] <= limit
     first = points["selection_disparity_loss"].where(within, points["selection_error_loss"])
@@ -124,10 +120,10 @@ def measured_among(
     by
         Columns of `points` that keep several such tables apart; the result has them too.
     """
-    keys = [*METHOD, *_REPEAT, "value"]
+    keys = [*METHOD, *REPEAT, "value"]
     kept = ["error", "disparity", "error_loss", "disparity_loss"]
     points = points[[*by, *keys, *kept]]
     base = points[points["method"] == baseline].drop(columns="method")
     base = base.rename(columns={name: f"base_{name}" for name in ("value", *kept)})
     both = chosen.merge(points, on=keys, how="inner")
-    return both.merge(base, on=[*by, *PLACE, *_REPEAT, "base_value"], how="inner")
+    return both.merge(base, on=[*by, *PLACE, *REPEAT, "base_value"], how="inner")

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import as_loss
+from fairbench.analyze.columns import PLACE
 from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.held_out import held_out
-from fairbench.analyze.matched import PLACE, baseline_points
+from fairbench.analyze.matched import baseline_points
 from fairbench.analyze.permutation import DRAWS, known_means, permuted, smallest_p
 from fairbench.analyze.rules import LEVEL
 from fairbench.seeds import derive

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.contrasts import paired
 from fairbench.analyze.planning import Spread, spread_of
 from fairbench.analyze.rules import FEWEST_SPLITS
@@ -53,7 +54,7 @@ def pilots(run: Run, /, *, rows: int | None = None) -> list[Pilot]:
     repeats = len(run.trials()[["split", "seed"]].drop_duplicates())
     seconds = float(progress["train_seconds"]) / max(1, repeats)
     found = []
-    for key, own in pairs.groupby(["dataset", "target", "protected", "method"], sort=True):
+    for key, own in pairs.groupby(METHOD, sort=True):
         dataset, target, protected, method = map(str, key)
         if run.primary.views.get(dataset) == (target, protected) and len(own) >= FEWEST_SPLITS:
             have = int(run.manifest["datasets"][dataset]["rows"])

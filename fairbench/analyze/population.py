@@ -10,9 +10,9 @@ import pandas as pd
 import scipy
 
 from fairbench.analyze.axes import as_loss
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.evaluate import evaluate
 from fairbench.analyze.intervals import Interval
-from fairbench.analyze.matched import METHOD
 from fairbench.seeds import derive
 
 if TYPE_CHECKING:

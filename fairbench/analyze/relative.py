@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import as_loss
+from fairbench.analyze.columns import PLACE
 from fairbench.analyze.rules import LEVEL
 from fairbench.errors import StudyError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["relative_table"]
 
-_VIEW = ["dataset", "target", "protected"]
 _POINT = ["dataset", "protected", "method", "value"]
 _COLUMNS = [*_POINT, "repeats", "arfg", "are", "delta_m", "reason"]
 
@@ -68,24 +68,24 @@ def relative_table(
                 hint="choose metrics whose best is low, or 1",
             )
     test = metrics[metrics["part"] == "test"]
-    losses = test[[*_VIEW, "method", "value", "split", "seed"]].assign(
+    losses = test[[*PLACE, "method", "value", "split", "seed"]].assign(
         error=as_loss(test[axes.error].to_numpy(dtype=np.float64), axes.error_best),
         disparity=as_loss(test[axes.disparity].to_numpy(dtype=np.float64), axes.disparity_best),
     )
     # A trial without a value of both leaves its repeat out of both means.
     losses = losses.dropna(subset=["error", "disparity"])
     base = losses[losses["method"] == baseline].drop(columns=["method", "value"])
-    base = base.groupby([*_VIEW, "split", "seed"], as_index=False).mean()
-    pairs = losses.merge(base, on=[*_VIEW, "split", "seed"], suffixes=("", "_base"))
-    sums = pairs.groupby([*_VIEW, "method", "value"], dropna=False, sort=True).agg(
+    base = base.groupby([*PLACE, "split", "seed"], as_index=False).mean()
+    pairs = losses.merge(base, on=[*PLACE, "split", "seed"], suffixes=("", "_base"))
+    sums = pairs.groupby([*PLACE, "method", "value"], dropna=False, sort=True).agg(
         repeats=("error", "size"),
         error=("error", "mean"),
         error_base=("error_base", "mean"),
         disparity=("disparity", "mean"),
         disparity_base=("disparity_base", "mean"),
     )
-    means = _every_point(test).merge(sums.reset_index(), on=[*_VIEW, "method", "value"], how="left")
-    means = means.merge(chance[[*_VIEW, "p", "powerless"]], on=_VIEW, how="left")
+    means = _every_point(test).merge(sums.reset_index(), on=[*PLACE, "method", "value"], how="left")
+    means = means.merge(chance[[*PLACE, "p", "powerless"]], on=PLACE, how="left")
     rows = [
         (*key, *_of_targets(part)) for key, part in means.groupby(_POINT, dropna=False, sort=True)
     ]
@@ -93,7 +93,7 @@ def relative_table(
 
 
 def _every_point(test: pd.DataFrame) -> pd.DataFrame:
-    return test[[*_VIEW, "method", "value"]].drop_duplicates()
+    return test[[*PLACE, "method", "value"]].drop_duplicates()
 
 
 def _of_targets(part: pd.DataFrame) -> tuple[int, float, float, float, str]:

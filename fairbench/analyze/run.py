@@ -16,17 +16,14 @@ from fairbench.analyze._matched import Matched
 from fairbench.analyze._once import once, once_per_axes, once_per_view
 from fairbench.analyze.attainment import attainment_table
 from fairbench.analyze.audits import Finding, audit_rows, audit_trials
+from fairbench.analyze.baseline_groups import baseline_groups_table
 from fairbench.analyze.box import Box, boxes
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.levelling import group_changes
-from fairbench.analyze.matched import (
-    CHOSEN,
-    METHOD,
-    baseline_points,
-    measured_among,
-)
+from fairbench.analyze.matched import CHOSEN, baseline_points, measured_among
 from fairbench.analyze.noise import against_chance, noise_floor
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import optimism
@@ -169,6 +166,13 @@ class Run(Matched):
         points = baseline_points(fronts, axes, self.baseline)
         metric = self._component(axes.disparity)
         return against_chance(self._folder, floor, points, metric, axes.disparity_best)
+
+    @once_per_axes
+    def baseline_groups(self, view: View = DECLARED, /) -> pd.DataFrame:
+        """The baseline's errors and bias by group: see `baseline_groups_table`."""
+        axes = self.axes(view)
+        points = baseline_points(self._fronts_of(axes), axes, self.baseline)
+        return baseline_groups_table(points, self._groups, self.corrections)
 
     @once_per_axes
     def skill(self, view: View = DECLARED, /) -> pd.DataFrame:

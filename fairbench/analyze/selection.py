@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.indicators import deployed
-from fairbench.analyze.matched import METHOD, with_losses
+from fairbench.analyze.matched import with_losses
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes
+from fairbench.analyze.columns import METHOD
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.elsewhere import seen_elsewhere
 from fairbench.analyze.levelling import group_changes
-from fairbench.analyze.matched import METHOD, matched_points
+from fairbench.analyze.matched import matched_points
 from fairbench.analyze.planning import rotation
 from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
 from fairbench.analyze.tables import FRONT_COLUMNS

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes, as_loss
+from fairbench.analyze.columns import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
 __all__ = ["summary_table"]
 
-_METHOD = ["dataset", "target", "protected", "method"]
 _COLUMNS = [
-    *_METHOD,
+    *METHOD,
     "point",
     "value",
     "error",
@@ -48,7 +48,7 @@ def summary_table(fronts: pd.DataFrame, axes: Axes, /) -> pd.DataFrame:
         trials, unusable those without a point.
     """
     rows = []
-    for key, part in fronts.groupby(_METHOD, sort=True):
+    for key, part in fronts.groupby(METHOD, sort=True):
         rows += [_row(key, part, "most accurate", as_loss(_of(part, "error"), axes.error_best))]
         rows += [_row(key, part, "fairest", as_loss(_of(part, "disparity"), axes.disparity_best))]
     return pd.DataFrame(rows, columns=_COLUMNS)
@@ -64,7 +64,7 @@ def _row(key: Hashable, part: pd.DataFrame, point: str, loss: np.ndarray) -> dic
     front = part.assign(loss=loss)[part["front"].to_numpy()]
     best = front.loc[front.groupby(["split", "seed"])["loss"].idxmin()]
     return {
-        **dict(zip(_METHOD, names, strict=True)),
+        **dict(zip(METHOD, names, strict=True)),
         "point": point,
         "value": best["value"].median(),
         "error": best["error"].mean(),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fairbench.analyze.axes import Axes, as_loss, from_loss, nondominated
+from fairbench.analyze.columns import METHOD, POINT, REPEAT
 from fairbench.analyze.elsewhere import seen_elsewhere
 from fairbench.analyze.evaluate import evaluate, group_errors
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FRONT_COLUMNS",
     "METRIC_COLUMNS",
-    "POINT_KEYS",
     "fronts_table",
     "groups_table",
     "measured",
@@ -45,13 +45,9 @@ _GROUP_COLUMNS = (
     *("n", "mae", "mse", "bias"),
 )
 _TRIAL_COLUMNS = (*TRIAL, "status", "note", "chunk", "epochs")
-_RUN = ["dataset", "target", "protected", "method", "split", "seed"]
-_POINT = ["error", "disparity", "selection_error", "selection_disparity"]
+_COORDINATES = ["error", "disparity", "selection_error", "selection_disparity"]
 
-POINT_KEYS = [*_RUN, "value"]
-"""Columns that name a point of the fronts table."""
-
-FRONT_COLUMNS = (*POINT_KEYS, *_POINT, "front")
+FRONT_COLUMNS = (*POINT, *_COORDINATES, "front")
 """Columns of the fronts table."""
 
 _PARTS: tuple[Part, ...] = ("validation", "test")
@@ -216,8 +212,7 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
         value reached on validation rows in *other* trainings (`seen_elsewhere`), so that nothing
         is chosen by the luck of its own seed; under ``test`` they are the test values themselves.
     """
-    keys = POINT_KEYS
-    named = metrics[[*keys, "part"]].assign(
+    named = metrics[[*POINT, "part"]].assign(
         error=metrics[axes.error].astype(np.float64),
         disparity=metrics[axes.disparity].astype(np.float64),
     )
@@ -226,8 +221,8 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
     chosen_on = chosen_on.rename(
         columns={"error": "selection_error", "disparity": "selection_disparity"}
     )
-    points = test.merge(chosen_on, on=keys, how="left", validate="one_to_one")
-    points = _sorted([points], (*keys, *_POINT), keys)
+    points = test.merge(chosen_on, on=POINT, how="left", validate="one_to_one")
+    points = _sorted([points], (*POINT, *_COORDINATES), POINT)
     loss = np.column_stack(
         [
             as_loss(points["selection_error"].to_numpy(), axes.error_best),
@@ -235,7 +230,7 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
         ]
     )
     if selection != "test":
-        loss = seen_elsewhere(points, loss, ["dataset", "target", "protected", "method"])
+        loss = seen_elsewhere(points, loss, METHOD)
         points = points.assign(
             selection_error=from_loss(loss[:, 0], axes.error_best),
             selection_disparity=from_loss(loss[:, 1], axes.disparity_best),
@@ -243,7 +238,7 @@ def fronts_table(metrics: pd.DataFrame, selection: str, axes: Axes, /) -> pd.Dat
     on_test = np.isfinite(points[["error", "disparity"]].to_numpy()).all(axis=1)
     loss[~on_test] = np.nan
     front = np.zeros(len(points), dtype=bool)
-    for index in points.groupby(_RUN, sort=False).indices.values():
+    for index in points.groupby([*METHOD, *REPEAT], sort=False).indices.values():
         front[index] = nondominated(loss[index])
     return points.assign(front=front)
 

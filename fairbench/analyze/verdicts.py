@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from fairbench.analyze.columns import METHOD, PLACE
 from fairbench.analyze.comparisons import holm
 from fairbench.analyze.contrasts import compare, paired
 from fairbench.analyze.group_sizes import group_sizes
 from fairbench.analyze.intervals import deviation_limits, smallest_detectable
 from fairbench.analyze.levelling import group_changes
-from fairbench.analyze.matched import METHOD, PLACE, matched_points
+from fairbench.analyze.matched import matched_points
 from fairbench.analyze.primary import Primary
 from fairbench.analyze.rules import ACCURACY, RULES, first_that_holds
 from fairbench.analyze.sentences import sentence

@@ -1,4 +1,4 @@
-"""What the verbs share: the registry with its warnings, and plain or rich output."""
+"""Functions that the verbs share: the registry with its warnings, and plain or rich output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Shared", "echo_json", "plain", "print_json", "print_table", "registr
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What every verb finds in ``ctx.obj``."""
+    """The settings that every verb finds in ``ctx.obj``."""
 
     strict_plugins: bool = False
 

@@ -1,4 +1,4 @@
-"""From the flags of `fairbench run` to the keys of a study."""
+"""Turn the flags of `fairbench run` into the keys of a study."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Given:
 
 
 def study_keys(flags: Mapping[str, Any], /, filed: Mapping[str, Any], sweeps: Sweeps) -> Given:
-    """What `flags` say of a study; what was not given is left out.
+    """Return what `flags` say of a study; what was not given is left out.
 
     `filed` holds the keys that a study file gave, so that flags can edit its methods, its
     datasets and its protocol; `sweeps` says whether the method of a name, with these options,

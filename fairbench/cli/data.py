@@ -26,7 +26,7 @@ json_option = click.option(
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How it stands with one file of a dataset; `file` is empty where it needs none."""
+    """The state of one file of a dataset; `file` is empty where it needs none."""
 
     dataset: str
     file: str
@@ -143,7 +143,7 @@ def _files(component: Component, look: Callable[[str, File], State]) -> Iterator
 
 
 def _stand(dataset: str, file: File) -> State:
-    """What is at hand, without any download."""
+    """Return what is at hand, without any download."""
     from fairbench.data.locate import absent, find
 
     try:

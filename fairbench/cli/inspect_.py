@@ -69,7 +69,7 @@ def _show(found: Inspection) -> None:
 
 
 def _note(column: ColumnFacts) -> str:
-    """What to say below a column, if anything."""
+    """Return what to say below a column, if anything."""
     suspicion = f"Suspicious: {column.suspicion}" if column.suspicion else ""
     proposal = f"Perhaps {column.proposal}" if column.proposal else ""
     return "; ".join(filter(None, (suspicion, proposal)))

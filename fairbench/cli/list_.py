@@ -106,7 +106,7 @@ def _note(component: Component) -> str:
 
 
 def _names(components: Sequence[Component]) -> list[str]:
-    """What a user must type for each: ``dist:name`` where two plugins offer the name."""
+    """Return what a user types for each: ``dist:name`` where two plugins offer the name."""
     bare = [component.name for component in components]
     return [c.name if bare.count(c.name) == 1 else c.qualified for c in components]
 

@@ -10,8 +10,8 @@ import click
 from fairbench.cli._common import print_json, registry_for
 
 if TYPE_CHECKING:
+    from fairbench.progress import Progress
     from fairbench.reproduction import Reproduced, Reproduction
-    from fairbench.runner import Progress
 
 __all__ = ["command"]
 
@@ -43,8 +43,8 @@ def command(
     NAME is one that `fairbench list reproductions` gives. Run the same command again to
     continue where it was stopped.
     """
+    from fairbench.progress import Interrupted
     from fairbench.reproduction import Order
-    from fairbench.runner import Interrupted
 
     reproduction: Reproduction = registry_for(ctx).find("reproduction", name).build({})
     chosen = _chosen(reproduction, datasets)

@@ -11,6 +11,7 @@ import click
 
 from fairbench.cli._common import echo_json, registry_for
 from fairbench.cli._table import table_options
+from fairbench.plugins import REQUIRED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+ALL = "all"
 POSITIVE = click.IntRange(min=1)
 
 
 @click.command("run")
 @click.option(
-    "-m", "--method", "methods", multiple=True, help="Method, or a weighting; repeatable."
+    "-m",
+    "--method",
+    "methods",
+    multiple=True,
+    help="Method or weighting, or all that are installed and take the dataset; repeatable.",
 )
 @click.option(
     "-d",
@@ -102,18 +108,23 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
     from fairbench.cli._flags import executor_options, study_keys
     from fairbench.cli._progress import Live
     from fairbench.errors import StudyError
-    from fairbench.runner import Interrupted, failed_trials, run
+    from fairbench.progress import Interrupted
+    from fairbench.runner import failed_trials, run
     from fairbench.study import read_document, read_study
 
     registry = registry_for(ctx)
     config: Path | None = flags["config"]
     filed = read_document(config) if config is not None else {}
     of_executor, flags["assign"] = executor_options(flags["assign"])
+    if every := ALL in flags["methods"]:
+        flags["methods"] = _every_method(registry)
 
     def sweeps(name: str, options: Mapping[str, Any]) -> bool:
         return registry.part("method", name, options).build().tradeoff is not None
 
     given = study_keys(flags, filed, sweeps)
+    if every:
+        given.put(("unfit",), "leave-out", "--method all")
     for needed in ("methods", "datasets"):
         if not given.keys.get(needed) and not filed.get(needed):
             raise StudyError(
@@ -144,10 +155,22 @@ def command(ctx: click.Context, /, **flags: Any) -> None:
         ctx.exit(1)
 
 
+def _every_method(registry: Registry) -> tuple[str, ...]:
+    """All methods and weightings that need no option, as a user must name them."""
+    found = [
+        component
+        for kind in ("method", "weighting")
+        for component in registry.components(kind)
+        if not any(option.default is REQUIRED for option in component.options())
+    ]
+    names = [component.name for component in found]
+    return tuple(c.name if names.count(c.name) == 1 else c.qualified for c in found)
+
+
 def _executor(
     registry: Registry, name: str | None, scheduler: str | None, options: dict[str, Any]
 ) -> Any:
-    """What `run` takes as its executor; an address alone means the one that takes addresses."""
+    """Return the executor for `run`; an address alone means the one that takes addresses."""
     if scheduler is not None:
         name, options = name or "dask", {**options, "scheduler": scheduler}
     if not options:

@@ -20,7 +20,7 @@ __all__ = ["command"]
 # Of a target's class attributes, those that a user of its kind needs to know.
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "dataset": ("card", "roles", "files"),
-    "weighting": ("needs", "noisy"),
+    "weighting": ("needs", "tasks", "noisy"),
     "method": ("tradeoff", "facts"),
     "protocol": ("label", "selection"),
 }

@@ -1,4 +1,4 @@
-"""From a dataset's name or a user's file to numbers ready for training."""
+"""Read a dataset, by its name or from a user's file, into numbers ready for training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a table and what is asked of it to the arrays of a `Dataset`."""
+"""Assemble the arrays of a `Dataset` from a table and what is asked of it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Assembly:
 
     @cached_property
     def reader(self) -> Reader:
-        """What reads the table's columns, each once."""
+        """The reader of the table's columns, which reads each once."""
         notation = Notation(self.spec.decimal, self.spec.thousands)
         return Reader(self.table, notation, "category" if self.roles else "guess")
 
@@ -218,7 +218,7 @@ class Assembly:
         return [*caveats, *([f"not written as plain numbers: {', '.join(read)}"] if read else [])]
 
     def _gaps(self) -> list[str]:
-        """What missing values cost, in all and by group of the first protected attribute."""
+        """Tell what missing values cost, in all and by group of the first protected attribute."""
         choice, keep = self._choice, self._usable.keep
         lost, filled = ~keep, np.zeros(self.table.rows, dtype=bool)
         for name in dict(self._features.filled):

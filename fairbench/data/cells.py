@@ -43,7 +43,7 @@ def array_of(series: pd.Series, name: str, where: str) -> pa.ChunkedArray:
 
 
 def unusable(name: str, what: str, where: str) -> DataError:
-    """What to say of a column that is no feature whatever is done."""
+    """Return the error for a column that cannot be a feature, whatever is done."""
     return DataError(
         f"column {name!r} holds {what}: neither numbers, dates nor text",
         where=where,

@@ -1,4 +1,4 @@
-"""Which columns of a table play which part."""
+"""Choose which columns of a table play which part."""
 
 from __future__ import annotations
 

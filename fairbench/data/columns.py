@@ -55,7 +55,7 @@ class Column:
 
     @property
     def is_text(self) -> bool:
-        """Whether the column holds texts."""
+        """Say whether the column holds texts."""
         return self.kind == "text"
 
     @property

@@ -65,7 +65,7 @@ def csv_table(data: bytes, where: str) -> Table:
 
 
 def _are_values(names: Sequence[str]) -> bool:
-    """Whether a header looks like a row of values: numbers, but not those of positions."""
+    """Say whether a header looks like a row of values: numbers, but not those of positions."""
     numbered = names == tuple(str(position) for position in range(len(names)))
     return not numbered and all(re.fullmatch(r"[+-]?\d*\.?\d+", name) for name in names)
 
@@ -135,7 +135,7 @@ def _read(data: bytes, delimiter: str, width: int, where: str) -> pa.Table:
 
 
 def _well_quoted(data: bytes, delimiter: str) -> bool:
-    """Whether every quote begins or ends a cell, or is half of a doubled one."""
+    """Say whether every quote begins or ends a cell, or is half of a doubled one."""
     quote = ord('"')
     if quote not in data:
         return True

@@ -143,7 +143,7 @@ def feature_matrix(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one column becomes: its features, the first `imputed` of which hold NaN."""
+    """The features that one column becomes; the first `imputed` of them hold NaN."""
 
     names: tuple[str, ...]
     imputed: int = 0

@@ -58,7 +58,7 @@ class Suspect:
 
 
 def suspect(column: Column) -> Suspect | None:
-    """What `column` is if it identifies rows, None where it may be a feature."""
+    """Say what `column` is if it identifies rows; None where it may be a feature."""
     rows = int((~column.missing).sum())
     if rows < FEWEST_ROWS or column.kind in {"date", "boolean"}:
         return None
@@ -90,14 +90,14 @@ def _number(column: Column, rows: int) -> Why | None:
 
 
 def _in_row_order(values: FloatArray) -> bool:
-    """Whether different whole numbers rise or fall all along, with at most a tenth left of them."""
+    """Say whether whole numbers rise or fall throughout, with at most a tenth of them missing."""
     steps = np.diff(values)
     ordered = bool((steps > 0).all() or (steps < 0).all())
     return ordered and abs(values[-1] - values[0]) <= SPARSE * len(values)
 
 
 def _names_rows(name: str) -> bool:
-    """Whether a name says that values are people or things: patient, subject#, customer_id."""
+    """Say whether a name tells that values are people or things: patient, subject#, customer_id."""
     words = _split(name)
     return bool(words) and (
         words[-1] in ENDINGS

@@ -1,4 +1,4 @@
-"""What fairbench would make of a table, column by column, before anything is trained."""
+"""Inspect a table: what fairbench would make of each column, before anything is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a table may be: beyond it there is a message instead of a machine without memory."""
+"""Limits on the size of a table: beyond them there is a message, not a machine without memory."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def check_hash(path: Path, file: File, *, packed: bool = False) -> None:
 
 
 def absent(file: File, why: str = "") -> DataError:
-    """What to say where no copy of `file` is at hand: which file to put into which folder."""
+    """Say, where no copy of `file` is at hand, which file to put into which folder."""
     places = search_path()
     searched = ", ".join(
         f"{p.folder} ({p.origin}{'' if p.folder.is_dir() else ', no such folder'})" for p in places
@@ -150,7 +150,7 @@ def absent(file: File, why: str = "") -> DataError:
 
 
 def _packaged(file: File) -> Path:
-    """Where the copy lies that ships with the package ``file.package`` names."""
+    """Return the copy that ships with the package that ``file.package`` names."""
     from importlib.resources import files
 
     package, _, name = file.package.partition(":")

@@ -58,7 +58,7 @@ def usable(columns: Mapping[str, Column], needed: Collection[str], table: Table)
 
 
 def by_group(hit: BoolArray, known: BoolArray, attribute: Protected) -> str:
-    """How many rows of each group are hit, in words: ``F 12 of 60 (20 %), M 3 of 40 (8 %)``.
+    """Count the rows of each group that are hit: ``F 12 of 60 (20 %), M 3 of 40 (8 %)``.
 
     Parameters
     ----------

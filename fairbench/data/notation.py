@@ -44,7 +44,7 @@ CALLED = {",": "comma", ".": "point", " ": "space", "'": "apostrophe"}
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """What the user says of separators; empty where the texts are to tell."""
+    """The separators that the user names; empty where the texts are to tell."""
 
     decimal: str = ""
     thousands: str = ""

@@ -163,7 +163,7 @@ def _quick(name: str, array: pa.ChunkedArray, how: How) -> Column | None:
 
 
 def _are_codes(texts: pa.Array) -> bool:
-    """Whether some whole numbers have zeros before them, as postal codes have."""
+    """Say whether some whole numbers have leading zeros, as postal codes have."""
     import pyarrow.compute as pc
 
     return bool(np.asarray(pc.match_substring_regex(texts, r"^0\d+$")).any())

@@ -29,7 +29,7 @@ SHOWN = 3
 
 
 def is_table_file(name: str, registry: Registry | None = None, /) -> bool:
-    """Whether `name` means a user's file rather than a dataset that a plugin offers.
+    """Say whether `name` means a user's file rather than a dataset that a plugin offers.
 
     A path with a folder or with a table's suffix is one. A bare name is one only where no
     dataset has it: a file `boston` in the working directory is meant by ``./boston``.
@@ -45,7 +45,7 @@ def is_table_file(name: str, registry: Registry | None = None, /) -> bool:
 
 
 def is_path(name: str, /) -> bool:
-    """Whether `name` is a path by its form: it has a folder, or the suffix of a table."""
+    """Say whether `name` is a path by its form: it has a folder, or the suffix of a table."""
     return Path(name).suffix.lower() in SUFFIXES or re.search(r"[/\\]", name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Where chunks are trained: in this process, in several, or on a cluster."""
+"""Executors: they train chunks in this process, in several, or on a cluster."""
 
 from fairbench.execute.executor import Executor, Limits, cores
 from fairbench.execute.guard import refuse_unguarded

@@ -1,4 +1,4 @@
-"""What a worker process of the local executor runs first, and how driver and worker talk.
+"""The first code of a worker process of the local executor, and how driver and worker talk.
 
 The driver runs this file by its path, with an interpreter that looks for modules neither in the
 working directory nor beside the script (``-P``): until the driver's own search path has arrived,
@@ -152,7 +152,7 @@ def _prepared(driver: dict[str, Any]) -> Any:
 
 
 def _complaint(error: BaseException) -> bytes:
-    """What was raised, where and how to mend it, as JSON."""
+    """Return as JSON what was raised, where, and how to mend it."""
     what, where = f"{type(error).__name__}: {error}", ""
     if places := extract_tb(error.__traceback__):
         own = str(Path(__file__).parent)

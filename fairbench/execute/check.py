@@ -1,4 +1,4 @@
-"""What a method returned, brought into the form that is stored, or refused."""
+"""Check what a method returned: bring it into the form that is stored, or refuse it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dask executor does with the package `distributed`, which is imported here."""
+"""The part of the dask executor that imports the package `distributed`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PACKAGES = ("fairbench-mtl", "torch", "numpy", "scipy", "scikit-learn", "pandas"
 
 
 class Kit(WorkerPlugin):
-    """What every worker of the cluster gets, also one that comes late: the data of the run."""
+    """The data of the run, which every worker of the cluster gets, also one that comes late."""
 
     def __init__(self, shared: Shared, versions: Mapping[str, str]) -> None:
         self.shared = shared
@@ -112,7 +112,7 @@ def connected(
 
 
 def _security(scheduler: str, tls: Mapping[str, str]) -> Security | None:
-    """What a client shows to a scheduler that runs already; None leaves it to Dask's settings."""
+    """Return what a client shows to a running scheduler; None leaves it to Dask's settings."""
     if not any(tls.values()):
         return None
     names = {"ca": "tls_ca_file", "cert": "tls_client_cert", "key": "tls_client_key"}
@@ -218,7 +218,7 @@ def _differences(here: Mapping[str, str], there: Mapping[str, str]) -> str:
 def attempt(
     client: Client, name: str, limits: Limits, jobs: Sequence[Job]
 ) -> Iterator[Outcome | Died]:
-    """What comes of each job, in the order in which they end."""
+    """Yield the outcome of each job, in the order in which they end."""
     waiting = deque(jobs)
     flights = _Flights(client, name, limits.seconds)
     came: list[Outcome | Died] = []

@@ -15,7 +15,7 @@ __all__ = ["Executor", "Limits", "cores"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the user asked for: chunks trained at once, and seconds one chunk may take.
+    """Limits that the user sets: chunks trained at once, and seconds one chunk may take.
 
     None leaves either to the executor.
     """
@@ -38,7 +38,7 @@ class Executor(ABC):
     elsewhere: ClassVar[bool] = False
 
     def width(self, limits: Limits, chunks: int, /) -> int:
-        """How many of `chunks` chunks are trained at once under `limits`.
+        """Return how many of `chunks` chunks are trained at once under `limits`.
 
         Asked before anything is written, so that what cannot work is said at once.
 

@@ -1,4 +1,4 @@
-"""Where a run must not begin: in a worker that is still importing the script of another run."""
+"""Refuse to begin a run in a worker that is still importing the script of another run."""
 
 from __future__ import annotations
 

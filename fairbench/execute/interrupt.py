@@ -23,7 +23,7 @@ PATIENCE = 1.0
 
 @dataclass
 class _Interrupt:
-    """What has come of Ctrl-C in this process; signals reach its main thread only."""
+    """The state of Ctrl-C in this process; signals reach its main thread only."""
 
     holds: int = 0
     came: bool = False

@@ -26,7 +26,7 @@ __all__ = ["Job", "Outcome", "Shared", "carry_out", "packed", "unpacked", "vouch
 
 @dataclass(frozen=True)
 class Shared:
-    """What every job of a run needs; sent to each worker once."""
+    """The data that every job of a run needs; sent to each worker once."""
 
     datasets: Mapping[str, Dataset]
     splits: Mapping[str, tuple[Split, ...]]

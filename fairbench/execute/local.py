@@ -91,9 +91,10 @@ class _Crew:
         self._stillborn = 0
 
     def attempt(self, jobs: Sequence[Job], /) -> Iterator[Outcome | Died]:
-        """What comes of each job, in the order in which they end."""
+        """Yield the outcome of each job, in the order in which they end."""
         waiting = deque(jobs)
         came: list[Outcome | Died] = []
+        self._waking.skip()  # workers that were started early may have spoken long ago
         while True:
             self.hire(len(waiting))
             self._deal(waiting)

@@ -1,4 +1,4 @@
-"""Whether a worker that says nothing still works."""
+"""Tell whether a worker that says nothing still works."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Waking:
 
     def __init__(self) -> None:
         self.seconds, self._last = 0.0, time.monotonic()
+
+    def skip(self) -> None:
+        """Leave out the time since the last look, in which nobody listened."""
+        self._last = time.monotonic()
 
     def look(self) -> float:
         """The seconds until now."""
@@ -50,7 +54,7 @@ class Pulse:
         self._beats += 1
 
     def stopped(self, now: float, silence: float, /) -> bool:
-        """Whether it has said and done nothing for `silence` seconds, at the waking time `now`."""
+        """Say whether it was silent and idle for `silence` seconds, at the waking time `now`."""
         if self._beats == self._seen:
             waited = now - self._since
             if waited < silence:

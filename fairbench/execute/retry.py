@@ -1,4 +1,4 @@
-"""What happens to a chunk whose worker dies: the same rule wherever workers are."""
+"""The rule for a chunk whose worker dies, the same wherever workers are."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Worker:
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a job."""
+        """Say whether it waits for a job."""
         return self.ready and self.job is None
 
     def give(self, job: Job, seconds: float | None, /) -> bool:
@@ -100,7 +100,7 @@ class Worker:
         return True
 
     def hear(self, kind: bytes, content: bytes, /) -> Outcome | Died | None:
-        """What comes of a message: the end of its job, or None where it only started further.
+        """Take in a message; return the outcome of its job, or None where it only started further.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class Worker:
                 self._news.put((self, b"", b""))
 
     def stopped(self, now: float, silence: float, /) -> bool:
-        """Whether it has said and done nothing for so many seconds of the driver's waking."""
+        """Say whether it has said and done nothing for so many seconds of the driver's waking."""
         return self._pulse.stopped(now, silence)
 
     def end(self) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze import MARGIN, baseline_points, matched_points
+from fairbench.analyze import MARGIN, POINT, baseline_points, matched_points
 from fairbench.errors import FairbenchError, RunFolderError
 from fairbench.gate.snapshot import (
     DatasetFacts,
@@ -37,7 +37,6 @@ SHARE = 0.02
 """The tolerance unless told otherwise: of an error, or of the target's spread."""
 
 _RUN = ["dataset", "method", "split", "seed"]
-_CHOSEN = ["dataset", "target", "protected", "method", "split", "seed", "value"]
 
 
 def gated_metrics(run: Run, /) -> tuple[str, ...]:
@@ -150,9 +149,9 @@ def _values(
     test = run.metrics().query("part == 'test'")
     found: dict[tuple[str, ...], dict[tuple[int, int], Mapping[str, float]]] = {}
     for point, frame in chosen:
-        measured = frame[_CHOSEN].merge(test[[*_CHOSEN, *metrics]], on=_CHOSEN, how="inner")
+        measured = frame[POINT].merge(test[[*POINT, *metrics]], on=POINT, how="inner")
         for row in measured.to_dict("records"):
-            place = (*(str(row[name]) for name in _CHOSEN[:4]), point)
+            place = (*(str(row[name]) for name in POINT[:4]), point)
             numbers = {name: float(cast("float", row[name])) for name in metrics}
             found.setdefault(place, {})[int(row["split"]), int(row["seed"])] = numbers
     return found

@@ -164,7 +164,7 @@ def _hints(kind: Any) -> Mapping[str, Any]:
 
 
 def _mismatch(value: object, hint: Any) -> str | None:
-    """What a field declared as `hint` may be, where `value` is not; else None."""
+    """Return what a field declared as `hint` may be, or None where `value` is such a thing."""
     if get_origin(hint) is Literal:
         allowed = get_args(hint)
         return None if value in allowed else f"one of {', '.join(map(repr, allowed))}"

@@ -1,4 +1,4 @@
-"""What code a component is made of: its whole distribution, and what that imports besides.
+"""The code that a component is made of: its whole distribution, and what that imports besides.
 
 A wheel is the files of its RECORD. An editable install, a distribution without a RECORD and a
 plugin that is not installed are the packages and single modules that entry points and targets
@@ -150,7 +150,7 @@ def _own_modules(found: metadata.Distribution | None) -> list[str]:
 
 
 def _read(read: Callable[[], T], otherwise: T) -> T:
-    """What metadata say; those of a stranger may hold anything, and then they say nothing."""
+    """Return what metadata say; a stranger's may hold anything, and then they say nothing."""
     try:
         return read()
     except Exception:
@@ -190,7 +190,7 @@ def _requirements(found: metadata.Distribution | None) -> list[str]:
 
 
 def _is_small(found: metadata.Distribution) -> bool:
-    """Whether it costs next to nothing to read it whole, by what its RECORD says of sizes."""
+    """Say whether reading it whole costs next to nothing, by the sizes in its RECORD."""
     if normalised(str(found.name)) in VERSIONED:
         return False
     return sum(file.size or 0 for file in _files(found)) <= SMALL

@@ -68,17 +68,17 @@ class Component:
 
     @property
     def kind(self) -> Kind:
-        """Which of the nine kinds of component it is."""
+        """The kind of component, one of nine."""
         return self.description.kind
 
     @property
     def name(self) -> str:
-        """What a user types."""
+        """The name that a user types."""
         return self.description.name
 
     @property
     def qualified(self) -> str:
-        """What a user types where two plugins offer the same name: ``dist:name``."""
+        """The name that a user types where two plugins offer the same one: ``dist:name``."""
         return f"{normalised(self.distribution)}:{self.name}"
 
     def load(self) -> Any:
@@ -138,7 +138,7 @@ class Component:
         return instantiate(self.load(), given, of=f"{self.kind} {self.name!r}")
 
     def origin(self) -> tuple[str, str, tuple[str, ...]]:
-        """What `code_of` finds its code by; imports the target.
+        """Return what `code_of` finds its code by; imports the target.
 
         Its distribution, the module of its target, and those that the target was made in, its
         base classes among them.
@@ -152,7 +152,7 @@ class Component:
         return self.distribution, module, tuple(sorted(modules))
 
     def provenance(self, code: Code | None = None) -> dict[str, str]:
-        """Where it comes from, for the manifest; `sha256` is that of all its code."""
+        """Return where it comes from, for the manifest; `sha256` is that of all its code."""
         from fairbench.plugins._code import code_of
 
         code = code or code_of(*self.origin())

@@ -26,7 +26,7 @@ Status = Literal["loaded", "broken", "switched off"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a plugin, and how to mend it."""
+    """A problem with a plugin, and how to mend it."""
 
     plugin: str
     distribution: str
@@ -128,7 +128,7 @@ def discover(switched_off: Collection[str], /) -> Iterator[Loaded]:
 
 
 def disabled(name: str, distribution: str, switched_off: Collection[str], /) -> bool:
-    """Whether `switched_off` says so of this plugin, and may."""
+    """Say whether `switched_off` names this plugin, and may switch it off."""
     if normalised(distribution) == OWN:
         return False
     return bool({"*", normalised(name), normalised(distribution)} & set(switched_off))

@@ -71,7 +71,7 @@ def folder_files(root: Path, /, leave_out: Iterable[Path] = ()) -> Iterator[Path
 
 
 def skipped(name: str, /) -> bool:
-    """Whether a file or folder of this name decides no number."""
+    """Say whether a file or folder of this name decides no number."""
     return (
         name.startswith(".")
         or name in ("__pycache__", "conftest.py", "node_modules")
@@ -82,7 +82,7 @@ def skipped(name: str, /) -> bool:
 
 
 class _Kept(Generic[T]):
-    """What is computed of a file, once for each state of it; `missing` where it is unreadable."""
+    """Values computed from files, once for each state of a file; `missing` for unreadable ones."""
 
     def __init__(self, compute: Callable[[bytes], T], missing: T) -> None:
         self._compute, self._missing = compute, missing

@@ -1,4 +1,4 @@
-"""Where the modules lie that some code imports, found without importing them."""
+"""Find the files of the modules that some code imports, without importing them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _own() -> frozenset[str]:
 
 
 def _counts(folder: Path, home: Path | None) -> bool:
-    """Whether what lies on the path in `folder` is no business of an installer."""
+    """Say whether what lies on the path in `folder` was put there by no installer."""
     if home is not None and folder.resolve() == home.resolve():
         return True
     return next(folder.glob("*.dist-info"), None) is None
@@ -130,7 +130,7 @@ def _viewed(parts: list[str]) -> Iterator[tuple[Path, Path]]:
 
 
 def _of_namespace(place: Path, parts: list[str]) -> Iterator[Path]:
-    """What `parts` lead to below a package that several distributions may share."""
+    """Return what `parts` lead to below a package that several distributions may share."""
     for part in parts:
         inner = place / part
         if (inner / "__init__.py").is_file():

@@ -195,7 +195,7 @@ def _short(value: object) -> str:
 
 
 def _takes_truth(hint: Any) -> bool:
-    """Whether true and false are values of a type: not because Python counts them as numbers."""
+    """Say whether true and false are values of a type, other than as Python's 1 and 0."""
     if hint in (bool, Any, object):
         return True
     if get_origin(hint) is Literal:
@@ -247,7 +247,7 @@ def _bounds(metadata: tuple[object, ...]) -> Iterator[str]:
 
 
 def _docs(target: object) -> dict[str, str]:
-    """What the NumPy-style Parameters sections of a class and its bases say, by name."""
+    """Return what the NumPy-style Parameters sections of a class and its bases say, by name."""
     docs: dict[str, str] = {}
     for base in reversed(getattr(target, "__mro__", ())):
         docs |= _parameters(cleandoc(vars(base).get("__doc__") or ""))

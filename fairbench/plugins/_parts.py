@@ -1,4 +1,4 @@
-"""What a method is made of: the components that it declares, and those that it builds."""
+"""The components that a method is made of: those it declares, and those it builds."""
 
 from __future__ import annotations
 

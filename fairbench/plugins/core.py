@@ -1,4 +1,4 @@
-"""What the core itself offers, through the same entry-point group as every plugin."""
+"""Components of the core itself, offered through the same entry-point group as a plugin's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fairbench_protocols() -> Iterator[ProtocolDescription]:
 
 @hookimpl
 def fairbench_executors() -> Iterator[ExecutorDescription]:
-    """Where chunks run."""
+    """Offer the places where chunks run."""
     yield ExecutorDescription(
         name="serial",
         summary="One chunk after the other, in this process",

@@ -1,11 +1,11 @@
-"""What a plugin says of its components without importing them: light, frozen, instant to list."""
+"""Descriptions of components that import none of them: light, frozen, instant to list."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from fairbench.method import Facts
+from fairbench.facts import Facts
 
 API_VERSION = 1
 _NOTHING = Facts()
@@ -119,7 +119,7 @@ class MetricDescription(Description):
 
 
 def is_individual(description: Description, /) -> bool:
-    """Whether this describes a metric that asks for each row's nearest neighbours."""
+    """Say whether this describes a metric that asks for each row's nearest neighbours."""
     return isinstance(description, MetricDescription) and description.takes == ("individual",)
 
 

@@ -48,7 +48,7 @@ class Registry:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with plugins, including observers that have failed by now."""
+        """All problems with plugins, including observers that have failed by now."""
         broken = [each.problem for each in self._loaded if each.problem]
         return (*self._notes, *broken, *self.observers.problems)
 

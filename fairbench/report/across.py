@@ -93,12 +93,10 @@ def _changes(
     sheet: Sheet, judged: Judgement, scales: Mapping[tuple[str, str], float], unit: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Change of disparity in comparable units, and of the error as a share, by method."""
-    target, protected = next(sheet.views)
-    place = {"dataset": sheet.label, "target": target, "protected": protected}
-    table = judged.verdicts
-    own = table[np.logical_and.reduce([table[name] == value for name, value in place.items()])]
+    aspect = next(sheet.aspects)
+    own = aspect.of(judged.verdicts)
     own = own[~own["verdict"].isin(_UNJUDGED)]
-    scale = scales[sheet.label, target] ** {"target": 1, "target²": 2, "none": 0}[unit]
+    scale = scales[sheet.label, aspect.target] ** {"target": 1, "target²": 2, "none": 0}[unit]
     change = own["difference"].to_numpy(dtype=np.float64) / scale
     base = own["base_error"].abs().to_numpy(dtype=np.float64)
     share = np.divide(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
-
-import numpy as np
-import pandas as pd
 
 from fairbench.analyze import EDITION, Axes
 from fairbench.errors import StudyError, near
 from fairbench.report.across import Comparison, compared_across
-from fairbench.report.by_group import GroupEvidence, group_evidence
 from fairbench.report.judgement import Judgement, judgement
+from fairbench.report.names import Names
 from fairbench.report.points import averaged_fronts
-from fairbench.report.sheet import Sheet
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fairbench.analyze import Run, View
     from fairbench.plugins import MetricDescription
+    from fairbench.report.sheet import Sheet
 
 __all__ = ["Contents", "gather"]
 
@@ -31,6 +29,10 @@ class Contents:
 
     Attributes
     ----------
+    view
+        What is looked at, with names for both metrics.
+    names
+        The labels of the report.
     trials, measured, groups, fronts, summary, failures : DataFrame
         As `Run` gives them; `measured` is the table of metrics.
     averages : DataFrame
@@ -39,8 +41,6 @@ class Contents:
         Verdicts and what they rest on.
     unfinished
         A sentence on every run of which chunks are missing.
-    by_group
-        Intervals by group, evidence by pair of groups, and how arbitrary predictions are.
     across
         The methods compared with the baseline over datasets.
     remarks
@@ -48,6 +48,8 @@ class Contents:
     """
 
     runs: tuple[Run, ...]
+    view: View
+    names: Names
     axes: Axes
     tolerance: float
     metrics: Mapping[str, MetricDescription]
@@ -61,7 +63,6 @@ class Contents:
     failures: pd.DataFrame
     judgement: Judgement
     unfinished: tuple[str, ...]
-    by_group: GroupEvidence
     across: Comparison
     remarks: tuple[str, ...]
 
@@ -69,6 +70,10 @@ class Contents:
     def title(self) -> str:
         """The titles of the runs."""
         return " + ".join(dict.fromkeys(str(run.manifest["title"]) for run in self.runs))
+
+    def table(self, computed: Callable[[Run, View], pd.DataFrame], /) -> pd.DataFrame:
+        """What a method of `Run` gives for this view, of all runs under the report's labels."""
+        return self.names.table([computed(run, self.view) for run in self.runs])
 
     @property
     def diverged(self) -> pd.DataFrame:
@@ -91,7 +96,7 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     """
     axes = _axes(runs, view)
     view = replace(view, error=axes.error, disparity=axes.disparity)
-    names = _Names(runs)
+    names = Names(runs)
     sheets: dict[str, Sheet] = {}
     for run in runs:
         names.add(run, sheets)
@@ -110,6 +115,8 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
     )
     return Contents(
         runs=tuple(runs),
+        view=view,
+        names=names,
         axes=axes,
         tolerance=margin,
         metrics=metrics,
@@ -123,7 +130,6 @@ def gather(runs: Sequence[Run], view: View, /) -> Contents:
         failures=names.table([run.failures() for run in runs]),
         judgement=judged,
         unfinished=tuple(run.unfinished for run in runs if run.unfinished),
-        by_group=group_evidence(runs, names.table, view),
         across=compared_across(
             tuple(sheets.values()), judged, spread, metrics[axes.disparity].unit, margin
         ),
@@ -170,68 +176,3 @@ def _older(run: Run) -> Iterator[str]:
 
 def _role(description: object) -> str:
     return cast("MetricDescription", description).role
-
-
-class _Names:
-    """Labels under which the datasets and methods of several runs stand side by side."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        titles = [str(run.manifest["title"]) for run in runs]
-        self._tags = {
-            id(run): title if titles.count(title) == 1 else f"{title} {run.manifest['id'][:8]}"
-            for run, title in zip(runs, titles, strict=True)
-        }
-        self._identity: dict[str, str] = {}
-        self._renamed: list[tuple[dict[str, str], dict[tuple[str, str], str]]] = []
-
-    def add(self, run: Run, sheets: dict[str, Sheet]) -> None:
-        """Add the datasets and methods of `run` to `sheets`."""
-        datasets: dict[str, str] = {}
-        methods: dict[tuple[str, str], str] = {}
-        for label, facts in run.manifest["datasets"].items():
-            datasets[label] = name = self._sheet_name(run, label)
-            own = run.manifest["methods"][label]
-            held = dict(sheets[name].methods) if name in sheets else {}
-            for method, about in own.items():
-                title = method if method not in held else f"{method} ({self._tags[id(run)]})"
-                methods[label, method] = title
-                held[title] = about
-            baseline = run.manifest["baseline"]
-            if name in sheets and sheets[name].baseline is not None:
-                baseline = sheets[name].baseline
-            elif (label, baseline) in methods:
-                baseline = methods[label, baseline]
-            else:
-                baseline = None
-            ordered = {m: held[m] for m in sorted(held, key=lambda m: m != baseline)}
-            sheets[name] = Sheet(name, facts, run.manifest["protocol"], ordered, baseline)
-        self._renamed.append((datasets, methods))
-
-    def _sheet_name(self, run: Run, label: str) -> str:
-        """The dataset's label; with the run's tag where the label is taken by other rows."""
-        manifest = run.manifest
-        decides = (
-            manifest["datasets"][label]["digest"],
-            manifest["protocol"]["name"],
-            manifest["protocol"]["options"],
-            manifest["study"]["entropy"],
-        )
-        identity = json.dumps(decides, sort_keys=True, default=str)
-        name = label
-        if self._identity.setdefault(label, identity) != identity:
-            name = f"{label} ({self._tags[id(run)]})"
-            self._identity[name] = identity
-        return name
-
-    def table(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-        """One table of all runs, renamed; `tables` are in the order the runs were added."""
-        frames = []
-        for table, (datasets, methods) in zip(tables, self._renamed, strict=True):
-            renamed = table.assign(dataset=table["dataset"].map(datasets))
-            if "method" in table:
-                keys = zip(table["dataset"], table["method"], strict=True)
-                # Without a dtype the column of a table without rows would be one of numbers.
-                renamed["method"] = np.array([methods[key] for key in keys], dtype=object)
-            frames.append(renamed)
-        filled = [frame for frame in frames if len(frame)]
-        return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fairbench.analyze import disagreements, judge
+from fairbench.analyze import METHOD, PLACE, disagreements, judge
 
 if TYPE_CHECKING:
     from fairbench.analyze import Primary, Run, View
@@ -82,7 +82,7 @@ def judgement(
     population = None
     if view.tolerance is None:  # it is about the points of the declared margin
         population = renamed([run.population(view) for run in runs])
-        population = population.drop_duplicates(["dataset", "target", "protected", "method"])
+        population = population.drop_duplicates(METHOD)
     groups = renamed([run.groups() for run in runs])
     debiased = renamed([run.debiased(view) for run in runs])
     on_test = renamed([_selected_on(run) for run in runs]).query("selection == 'test'")["dataset"]
@@ -98,8 +98,8 @@ def judgement(
             tolerance=view.tolerance,
             groups=groups,
             population=population,
-            chance=noise.drop_duplicates(["dataset", "target", "protected"]),
-            debiased=debiased.drop_duplicates(["dataset", "target", "protected", "method"]),
+            chance=noise.drop_duplicates(PLACE),
+            debiased=debiased.drop_duplicates(METHOD),
             on_test=list(on_test),
             others=other.to_numpy(),
         )
@@ -126,7 +126,7 @@ def _selected_on(run: Run) -> pd.DataFrame:
 
 def _views(run: Run) -> pd.DataFrame:
     rows = [(name, *view) for name, view in run.primary.views.items()]
-    return pd.DataFrame(rows, columns=["dataset", "target", "protected"])
+    return pd.DataFrame(rows, columns=PLACE)
 
 
 def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
@@ -139,7 +139,7 @@ def _by_baseline(baselines: Mapping[str, str | None]) -> dict[str, list[str]]:
 
 def _boxes(run: Run, view: View) -> pd.DataFrame:
     found = run.boxes(view)
-    columns = ["dataset", "target", "protected", "ideal", "reference"]
+    columns = [*PLACE, "ideal", "reference"]
     rows = [(*place, box.ideal, box.reference) for place, box in found.items()]
     return pd.DataFrame(rows, columns=columns)
 

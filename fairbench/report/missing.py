@@ -12,23 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fairbench.report.contents import Contents
-    from fairbench.report.sheet import Sheet
+    from fairbench.report.sheet import Aspect
 
 __all__ = ["unusable"]
 
 _COORDINATES = ["error", "disparity", "selection_error", "selection_disparity"]
 
 
-def unusable(contents: Contents, sheet: Sheet, target: str, protected: str, /) -> Iterator[str]:
-    """A sentence for each method of one view without a usable trial; the baseline's first.
+def unusable(contents: Contents, aspect: Aspect, /) -> Iterator[str]:
+    """A sentence for each method of one aspect without a usable trial; the baseline's first.
 
     A trial is usable where both axes have a value on test and on selection rows.
     """
-    place = {"dataset": sheet.label, "target": target, "protected": protected}
-    fronts = _where(contents.fronts, place)
-    usable = set(fronts.dropna(subset=_COORDINATES)["method"])
-    measured = _where(contents.measured, place)
-    trials = _where(contents.trials, {"dataset": sheet.label})
+    sheet = aspect.sheet
+    usable = set(aspect.of(contents.fronts).dropna(subset=_COORDINATES)["method"])
+    measured = aspect.of(contents.measured)
+    trials = contents.trials[contents.trials["dataset"] == sheet.label]
     for method in sheet.methods:
         if method in usable:
             continue
@@ -41,12 +40,6 @@ def unusable(contents: Contents, sheet: Sheet, target: str, protected: str, /) -
             yield f"No verdict: {method}, the baseline, has no usable trial. {why}"
         else:
             yield f"{method}: no verdict, as it has no usable trial. {why}"
-
-
-def _where(table: pd.DataFrame, place: dict[str, str]) -> pd.DataFrame:
-    for column, value in place.items():
-        table = table[table[column] == value]
-    return table
 
 
 def _why(trials: pd.DataFrame, measured: pd.DataFrame, axes: tuple[str, ...]) -> str:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fairbench.analyze import as_loss, nondominated
+from fairbench.analyze import METHOD, as_loss, nondominated
 
 if TYPE_CHECKING:
     from fairbench.analyze import Axes
 
 __all__ = ["averaged_fronts"]
-
-_METHOD = ["dataset", "target", "protected", "method"]
 
 
 def averaged_fronts(fronts: pd.DataFrame, axes: Axes, /) -> pd.DataFrame:
@@ -40,7 +38,7 @@ def averaged_fronts(fronts: pd.DataFrame, axes: Axes, /) -> pd.DataFrame:
         disparity_loss=as_loss(known["selection_disparity"].to_numpy(), axes.disparity_best),
     )
     means = (
-        known.groupby([*_METHOD, "value"], dropna=False, sort=True)
+        known.groupby([*METHOD, "value"], dropna=False, sort=True)
         .agg(
             error=("error", "mean"),
             error_sd=("error", "std"),
@@ -55,9 +53,9 @@ def averaged_fronts(fronts: pd.DataFrame, axes: Axes, /) -> pd.DataFrame:
     )
     best = np.zeros(len(means), dtype=bool)
     losses = means[["error_loss", "disparity_loss"]].to_numpy(dtype=np.float64)
-    for index in means.groupby(_METHOD, sort=False).indices.values():
+    for index in means.groupby(METHOD, sort=False).indices.values():
         best[index] = nondominated(losses[index])
     kept: pd.DataFrame = means[best].sort_values(
-        [*_METHOD, "error_loss"], kind="stable", ignore_index=True
+        [*METHOD, "error_loss"], kind="stable", ignore_index=True
     )
     return kept.drop(columns=["error_loss", "disparity_loss"])

@@ -1,4 +1,4 @@
-"""One dataset of a report."""
+"""One dataset of a report, and what is looked at in it: a target by a protected attribute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["Sheet"]
+__all__ = ["Aspect", "Sheet", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,50 @@ class Sheet:
     baseline: str | None
 
     @property
-    def views(self) -> Iterator[tuple[str, str]]:
+    def aspects(self) -> Iterator[Aspect]:
         """Every target with every protected attribute, the main ones first."""
         for target in self.facts["targets"]:
             for attribute in self.facts["protected"]:
-                yield target, attribute["name"]
+                yield Aspect(self, target, attribute["name"])
 
     def tradeoff(self, method: str, value: float) -> str:
         """A trade-off value with its symbol, or a dash."""
         tradeoff = self.methods[method]["tradeoff"]
         return "–" if tradeoff is None or pd.isna(value) else f"{tradeoff['name']} = {value:.4g}"
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """One target of a dataset by one protected attribute."""
+
+    sheet: Sheet
+    target: str
+    protected: str
+
+    @property
+    def name(self) -> str:
+        """Target and attribute, in words."""
+        return f"{self.target} by {self.protected}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of the attribute's groups."""
+        own = next(a for a in self.sheet.facts["protected"] if a["name"] == self.protected)
+        return tuple(own["labels"])
+
+    def of(self, table: pd.DataFrame, /) -> pd.DataFrame:
+        """Rows of `table` on this, in the order of the sheet's methods where they name one."""
+        own = table[
+            (table["dataset"] == self.sheet.label)
+            & (table["target"] == self.target)
+            & (table["protected"] == self.protected)
+        ]
+        if "method" not in own:
+            return own
+        order = {method: place for place, method in enumerate(self.sheet.methods)}
+        return own.sort_values("method", key=lambda names: names.map(order), kind="stable")
+
+
+def rows_of(table: pd.DataFrame, /) -> Iterator[Any]:
+    """Yield the rows of a table as tuples with the names of its columns."""
+    return table.itertuples(index=False)

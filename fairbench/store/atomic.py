@@ -58,7 +58,7 @@ def _check_replaceable(path: Path) -> None:
 
 
 def part_of(name: str, /) -> str | None:
-    """Of which file the file called `name` is the unfinished beginning; None for no such file."""
+    """Return the file that `name` is the unfinished beginning of, or None where it is of none."""
     stem, dot, number = name.removesuffix(PART).rpartition(".")
     ours = name.startswith(".") and name.endswith(PART) and dot and number.isdecimal()
     return stem[1:] if ours else None

@@ -26,7 +26,7 @@ __all__ = ["Cost", "StoredChunk", "damaged"]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a chunk took, and what has to be known of it without reading its predictions.
+    """The cost of a chunk, and what has to be known of it without reading its predictions.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Cost:
 
     @classmethod
     def of(cls, trained: Trained, seconds: float, /) -> Cost:
-        """That of a chunk that has just been trained."""
+        """Return the cost of a chunk that has just been trained."""
         failed = [p for p in trained.predictions if p.status == "failed"]
         transient = sum(p.transient for p in failed)
         notes = tuple(trained.notes)
@@ -77,7 +77,7 @@ class StoredChunk:
 
     @property
     def cost(self) -> Cost:
-        """What it took."""
+        """The cost of training it."""
         return Cost(
             int(self.meta["model_steps"]),
             float(self.meta["seconds"]),
@@ -113,13 +113,8 @@ class StoredChunk:
         return unpacked(self._arrays, part)
 
     def record(self, name: str, /) -> np.ndarray | None:
-        """What training recorded under `name` (trials, ...), if it did."""
+        """Return what training recorded under `name` (trials, ...), or None."""
         return self._arrays.get(f"record.{name}")
-
-    @property
-    def record_names(self) -> tuple[str, ...]:
-        """Names under which training recorded something."""
-        return tuple(n.removeprefix("record.") for n in self._arrays if n.startswith("record."))
 
 
 def damaged(file: Path, error: DamageError, /) -> RunFolderError:

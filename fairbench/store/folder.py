@@ -31,7 +31,7 @@ __all__ = ["RunFolder", "Standing"]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a run has come, counted in its folder.
+    """The progress of a run, counted in its folder.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class RunFolder:
             raise damaged(file, error) from error
 
     def about_rows(self, stem: str, /) -> Mapping[str, Any] | None:
-        """What is said of the rows in that file, or None; raises `DamageError` as well."""
+        """Return what that file says of the rows, or None; raises `DamageError` as well."""
         return read_document(self.path / "rows" / f"{stem}.json", self._owner(stem))
 
     def chunks(self) -> Iterator[StoredChunk]:
@@ -135,7 +135,7 @@ class RunFolder:
         return read_document(self.path / "failures" / f"{key}.json", self._owner(key))
 
     def finished(self) -> dict[str, Cost]:
-        """What each chunk took that is wholly on disk, by its key.
+        """Return the cost of each chunk that is wholly on disk, by its key.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class RunFolder:
         return found
 
     def standing(self) -> Standing:
-        """How far the run has come."""
+        """Count how far the run has come."""
         stored = names_in(self.path / "chunks", ".json")
         failed = names_in(self.path / "failures", ".json") - stored
         planned = self._planned or {*stored, *failed}
@@ -175,7 +175,7 @@ class RunFolder:
 
     @property
     def _begun(self) -> bool:
-        """Whether there is a manifest."""
+        """Say whether there is a manifest."""
         return "manifest" in self.__dict__ or os.path.lexists(self.path / "manifest.json")
 
     @property

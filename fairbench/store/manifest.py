@@ -68,7 +68,7 @@ def _absent(folder: Path, file: Path) -> RunFolderError:
 
 
 def _layout(content: bytes) -> object:
-    """What a manifest without a hash says of its layout, as those of layout 1 do."""
+    """Return the layout that a manifest without a hash names, as those of layout 1 do."""
     if content.lstrip().startswith(b'{\n "sha256"'):
         return None
     try:

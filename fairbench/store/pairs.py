@@ -20,7 +20,7 @@ __all__ = ["Owner", "check_arrays", "read_arrays", "read_document", "write_docum
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What a file of a run says it is: of which run (the manifest's id), and its own name."""
+    """The claim of a file: to which run it belongs (the manifest's id), and under which name."""
 
     run: str
     key: str
@@ -37,7 +37,7 @@ def write_document(path: Path, owner: Owner, document: Mapping[str, Any], /) -> 
 
 
 def read_document(path: Path, owner: Owner, /) -> dict[str, Any] | None:
-    """What `write_document` wrote there for `owner`; None where there is no such file.
+    """Return what `write_document` wrote there for `owner`; None where there is no such file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What analysis needs to know of a dataset's rows, and its form on disk."""
+"""The facts of a dataset's rows that analysis needs, and their form on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Rows:
-    """What analysis needs to know of a dataset's rows: everything but the features.
+    """The facts of a dataset's rows that analysis needs: everything but the features.
 
     `neighbours` holds, by split and part, what `fairbench.metric.Neighbours` holds of its rows.
     """

@@ -22,7 +22,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found in a run folder.
+    """The findings in a run folder.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Verified:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is damaged and nothing missing."""
+        """Say whether nothing is damaged and nothing missing."""
         return not self.damaged and not self.missing
 
 

@@ -1,4 +1,4 @@
-"""What every split, and every method on a dataset, must meet before anything is trained."""
+"""Check what every split, and every method on a dataset, must meet before it is trained."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Methods:
 
     @property
     def specs(self) -> tuple[MethodSpec, ...]:
-        """What the study says of the methods it names."""
+        """The study's own entries of the methods that it names."""
         return tuple(spec for spec, _ in self.named)
 
 

@@ -1,4 +1,4 @@
-"""From a study to the chunks that have to be trained."""
+"""Plan a study: from its names and settings to the chunks that have to be trained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Arm:
 
     @property
     def trains_networks(self) -> bool:
-        """Whether ``training.kernel`` has a say."""
+        """Whether any part is a network, so that ``training.kernel`` matters."""
         return any(part.component.kind == "model" for part in self.parts)
 
 
@@ -70,7 +70,8 @@ class Chunk:
 class Plan:
     """A study resolved: data in memory, splits drawn, methods built, chunks laid out.
 
-    `study` names its methods in full; `baseline` is what reports call its baseline, if any.
+    `study` names its methods in full; `baseline` is what reports call its baseline, if any;
+    `left_out` says which methods refused which datasets, where the study leaves these out.
     """
 
     study: Study
@@ -82,6 +83,7 @@ class Plan:
     splits: Mapping[str, tuple[Split, ...]]
     arms: Mapping[tuple[str, str], Arm]
     metrics: tuple[Component, ...]
+    left_out: tuple[str, ...] = ()
 
     def chunks(self) -> Iterator[Chunk]:
         """Every chunk, in the order they are trained; the same for every run of the study."""
@@ -170,8 +172,15 @@ def plan(
     for name, dataset in datasets.items():
         entered(f"splitting {name}, {dataset.rows:,} rows")
         splits[name] = _splits(study, protocol, dataset)
-    for arm in arms.values():
-        _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
+    left_out = []
+    for place, arm in list(arms.items()):
+        try:
+            _check(arm, Fold(datasets[arm.dataset], splits[arm.dataset][0]))
+        except StudyError as error:
+            if study.unfit == "refuse" or len(arms) == 1:
+                raise
+            del arms[place]
+            left_out.append(f"{arm.method} is left out on {arm.dataset}: {error.what}")
     return Plan(
         study,
         methods.baseline,
@@ -182,6 +191,7 @@ def plan(
         splits,
         arms,
         metrics,
+        tuple(left_out),
     )
 
 
@@ -233,8 +243,9 @@ def _check(arm: Arm, fold: Fold) -> None:
     check_kind(arm.instance.facts.takes, fold.dataset, arm.method)
     try:
         arm.instance.check(fold, arm.training)
-    except StudyError:
-        raise
+    except StudyError as error:
+        where = error.where or f"method {arm.method!r} on {arm.dataset!r}"
+        raise StudyError(error.what, where=where, hint=error.hint) from error
     except Exception:  # recorded where it is trained, and the other methods go on
         return
 

@@ -18,7 +18,7 @@ __all__ = ["PrimarySpec", "primary_views"]
 
 @dataclass(frozen=True, slots=True)
 class PrimarySpec:
-    """What a study sets out to show; its axes name the two metrics, all else is exploratory.
+    """The analysis declared before the run, in the metrics of the axes; all else is exploratory.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Lt
 from pydantic import (
@@ -91,7 +91,7 @@ class MethodSpec:
 
     @property
     def title(self) -> str:
-        """What reports call it."""
+        """The name of the method in reports."""
         return self.label or self.name
 
 
@@ -109,7 +109,7 @@ _Protocol = Annotated[ProtocolSpec, BeforeValidator(_named)]
 
 
 class Study(BaseModel):
-    """What is compared on what, how often, and how.
+    """A study: which methods are compared on which datasets, how often, and how.
 
     Parameters
     ----------
@@ -134,6 +134,10 @@ class Study(BaseModel):
         Axes of the fronts.
     primary
         The analysis that is declared before the run, in these two metrics.
+    unfit
+        What becomes of a method that refuses a dataset, for its kind of attribute or otherwise:
+        ``refuse`` ends the run before anything is trained, ``leave-out`` goes on without that
+        method on that dataset, and says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -151,6 +155,7 @@ class Study(BaseModel):
     error: str = "rmse"
     disparity: str = "rmse-disparity"
     primary: PrimarySpec = PrimarySpec()
+    unfit: Literal["refuse", "leave-out"] = "refuse"
 
     @model_validator(mode="before")
     @classmethod

@@ -56,7 +56,9 @@ class NetworkMethod(Recipe, Method):
     def check(self, fold: Fold, training: Training, /) -> None:
         tasks = self.tasks(fold.dataset)
         if not has_own_losses(self):
-            self.weighting(fold.dataset).initial_state(len(tasks))
+            rule = self.weighting(fold.dataset)
+            rule.check_tasks(len(tasks))
+            rule.initial_state(len(tasks))
         if min(training.batch_size, fold.split.train.size) > 1:
             return
         with torch.random.fork_rng(devices=[]):

@@ -59,6 +59,7 @@ def prepare(recipe: Recipe, work: Work, /) -> Prepared:
     losses = recipe.losses(tasks, outputs, batch, torch.ones((), dtype=dtype, device=device))
     terms = (losses[0] if isinstance(losses, tuple) else losses).shape[-1]
     weighting = recipe.weighting(_training_rows(work.fold))
+    weighting.check_tasks(terms)
     module.eval()
     footprint = Footprint.of(
         module,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fairbench.method import Facts, Prediction, Trained, Trial, Work, attempted
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Trained, Trial, Work, attempted
 from fairbench.seeds import derive
 from fairbench.wrap.calibration import Calibrated, Source, calibrate, trains_networks
 from fairbench.wrap.draws import uniforms

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fairbench.errors import DataError
-from fairbench.method import Facts, Prediction, Trained, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Trained, Trial, Work
 from fairbench.seeds import derive
 from fairbench.wrap.groups import attributes_of
 from fairbench.wrap.wrapper import Wrapper

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fairbench.errors import StudyError
-from fairbench.method import Facts, Method, Trial, Use
+from fairbench.facts import Facts
+from fairbench.method import Method, Trial, Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairbench.method import Facts
+from fairbench.facts import Facts
 from fairbench.plugins import MethodDescription, hookimpl
-from fairbench_baselines import linear
+from fairbench_baselines import linear, post, pre, reductions, trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,10 @@ _LABELS = Facts("no", "labels")
 def fairbench_methods() -> Iterator[MethodDescription]:
     """Offer anchors, single-task, weighted multi-task networks and group-aware training."""
     yield from linear.DESCRIPTIONS
+    yield from post.DESCRIPTIONS
+    yield from pre.DESCRIPTIONS
+    yield from reductions.DESCRIPTIONS
+    yield from trees.DESCRIPTIONS
     yield MethodDescription(
         name="mean",
         summary="Predicts the mean of the training targets",

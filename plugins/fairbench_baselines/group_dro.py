@@ -12,7 +12,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.model import Task
 from fairbench.train import Batch, NetworkMethod, target_tasks
 from fairbench.weighting import Step, Weighting

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from fairbench.dataset import Dataset
+from fairbench.facts import Facts
 from fairbench.fold import Fold
-from fairbench.method import Facts, Method, Tradeoff, Trained, Use, Work
+from fairbench.method import Method, Tradeoff, Trained, Use, Work
 from fairbench.model import Task
 from fairbench.plugins import load
 from fairbench.train import NetworkMethod, protected_task, target_tasks

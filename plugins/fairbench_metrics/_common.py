@@ -1,4 +1,4 @@
-"""What the metric families share: rows of trials, groups, and values that may not exist."""
+"""Functions that metrics share: rows of trials, groups, and values that may not exist."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 def varies(values: FloatArray, /) -> NDArray[np.bool_]:
-    """Whether numbers (..., n) differ along the last axis by more than rounding, (...)."""
+    """Say whether numbers (..., n) differ along the last axis by more than rounding, (...)."""
     low, high = values.min(axis=-1), values.max(axis=-1)
     found: NDArray[np.bool_] = high - low > ROUNDING * np.maximum(np.abs(low), np.abs(high))
     return found

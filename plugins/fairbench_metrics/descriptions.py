@@ -1,4 +1,4 @@
-"""What each metric is, without importing any: name, direction, unit and smallest group."""
+"""Descriptions of all metrics, importing none: name, direction, unit and smallest group."""
 
 from __future__ import annotations
 

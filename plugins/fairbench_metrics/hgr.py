@@ -187,7 +187,7 @@ def hgr_kde(prediction: FloatArray, target: FloatArray, protected: Protected, /)
 
 
 def _second_singular(density: FloatArray) -> FloatArray:
-    """Of density/√(marginals), whose first singular value is 1; density (S, p, q)."""
+    """Return the second singular value of density/√(marginals), for density (S, p, q)."""
     rows, columns = density.sum(axis=2, keepdims=True), density.sum(axis=1, keepdims=True)
     ratio = np.divide(density, np.sqrt(rows), out=np.zeros_like(density), where=rows > 0)
     ratio = np.divide(ratio, np.sqrt(columns), out=np.zeros_like(density), where=columns > 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fairbench.method import Facts
+from fairbench.facts import Facts
 from fairbench.plugins import (
     DatasetDescription,
     MethodDescription,

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from fairbench.dataset import Dataset
-from fairbench.method import Facts, Tradeoff
+from fairbench.facts import Facts
+from fairbench.method import Tradeoff
 from fairbench.model import Task
 from fairbench.train import NetworkMethod, protected_task, target_tasks
 from fairbench.weighting import Step, Weighting

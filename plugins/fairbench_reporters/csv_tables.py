@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairbench.report import Documents, Reporter, View, gather
+from fairbench.report import SECTIONS, Documents, Reporter, View, gather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,29 +24,10 @@ class Csv(Reporter):
     """One file per table, the points of every trial first."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
-        import pandas as pd
-
         contents = gather(runs, view)
-        tables = {
-            "fronts": contents.fronts,
-            "averaged-fronts": contents.averages,
-            "verdicts": contents.judgement.verdicts,
-            "noise": contents.judgement.noise,
-            "baseline-skill": contents.judgement.skill,
-            "group-intervals": contents.by_group.intervals,
-            "group-pairs": contents.by_group.pairs,
-            "debiased": contents.by_group.debiased,
-            "arbitrariness": contents.by_group.arbitrariness,
-            "quality": contents.judgement.quality,
-            "audits": contents.judgement.audits,
-            "summary": contents.summary,
-            "metrics": contents.measured,
-            "groups": contents.groups,
-            "trials": contents.trials,
-            "failures": contents.failures,
-            "unfinished": pd.DataFrame({"unfinished": contents.unfinished}, dtype=object),
-        }
-        return {f"{name}.csv": _text(table) for name, table in tables.items()}
+        tables = {d.name: d.table for section in SECTIONS for d in section.data(contents)}
+        first = {"fronts": tables["fronts"]}
+        return {f"{name}.csv": _text(table) for name, table in (first | tables).items()}
 
 
 def _text(table: pd.DataFrame) -> str:

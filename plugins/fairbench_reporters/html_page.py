@@ -6,18 +6,19 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, ClassVar
 
-from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _across, _by_group, _cells, _judged
+from fairbench.report import SECTIONS, Documents, Reporter, View, gather
+from fairbench_reporters._intervals import diagram
 from fairbench_reporters._payload import payload
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
+    from fairbench.report import Aspect, Block, Contents, Section, Sheet
 
 __all__ = ["Html"]
 
@@ -45,11 +46,8 @@ class Html(Reporter):
         script = "\n".join(map(_static, _SCRIPTS))
         page = environment.get_template("page.html.j2").render(
             contents=contents,
-            cells=_cells,
-            judged=_judged,
-            across=_across,
-            by_group=_by_group,
-            manifests=[json.dumps(run.manifest, indent=2, ensure_ascii=False) for run in runs],
+            parts=list(_parts(contents, environment.list_templates())),
+            diagram=diagram,
             # These two are files of this package: nothing in them comes from a run.
             script=Markup(script),  # noqa: S704
             style=Markup(_static("page.css")),  # noqa: S704
@@ -58,6 +56,34 @@ class Html(Reporter):
             policy=f"'{_hash(script)}' '{_plotly()[1]}'",
         )
         return {"report.html": page}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One section, with the template of its interactive figure where it has one."""
+
+    section: Section
+    first: bool
+    figure: str
+    report: list[Block]
+    sheets: list[tuple[Sheet, list[Block], list[tuple[Aspect, list[Block]]]]]
+
+
+def _parts(contents: Contents, templates: Sequence[str]) -> Iterator[_Part]:
+    """Yield every section that has something to show."""
+    for number, section in enumerate(SECTIONS):
+        sheets = []
+        for sheet in contents.sheets:
+            aspects = [(a, list(section.of_aspect(contents, a))) for a in sheet.aspects]
+            aspects = [(aspect, blocks) for aspect, blocks in aspects if blocks]
+            own = list(section.of_sheet(contents, sheet))
+            if own or aspects:
+                sheets.append((sheet, own, aspects))
+        figure = f"figures/{section.name}.html.j2"
+        figure = figure if figure in templates else ""
+        report = list(section.of_report(contents))
+        if report or sheets or figure:
+            yield _Part(section, number == 0, figure, report, sheets)
 
 
 def _static(name: str) -> str:

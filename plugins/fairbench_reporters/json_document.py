@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from fairbench.analyze import in_words
-from fairbench.report import Contents, Documents, Reporter, View, gather, unusable
+from fairbench.report import SECTIONS, Contents, Documents, Reporter, View, gather
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +29,12 @@ class Json(Reporter):
 
 def document(contents: Contents, /) -> dict[str, Any]:
     """The report in the types of JSON; what is not known is null."""
-    fronts, judged = contents.fronts, contents.judgement
-    diverged = contents.diverged.drop(columns=["chunk", "epochs"])
+    tables = {
+        data.name.replace("-", "_"): data.table if data.brief is None else data.brief
+        for section in SECTIONS
+        for data in section.data(contents)
+        if not data.bulky
+    }
     return {
         "title": contents.title,
         "axes": {"error": contents.axes.error, "disparity": contents.axes.disparity},
@@ -41,29 +45,8 @@ def document(contents: Contents, /) -> dict[str, Any]:
         "rules": [
             {"of": what, "verdict": verdict, "when": when} for what, verdict, when in in_words()
         ],
-        "verdicts": _records(judged.verdicts),
-        "unusable": [
-            {"dataset": sheet.label, "target": target, "protected": protected, "sentence": told}
-            for sheet in contents.sheets
-            for target, protected in sheet.views
-            for told in unusable(contents, sheet, target, protected)
-        ],
-        "disagreements": _records(judged.disagreements),
         "across_datasets": _across(contents),
-        "noise": _records(judged.noise),
-        "baseline_skill": _records(judged.skill),
-        "audits": _records(judged.audits),
-        "group_intervals": _records(contents.by_group.intervals),
-        "group_pairs": _records(contents.by_group.pairs),
-        "debiased": _records(contents.by_group.debiased),
-        "arbitrariness": _records(contents.by_group.arbitrariness),
-        "quality": _records(judged.quality),
-        "boxes": _records(judged.boxes),
-        "summary": _records(contents.summary),
-        "fronts": _records(fronts[fronts["front"]].drop(columns="front")),
-        "averaged_fronts": _records(contents.averages),
-        "failures": _records(contents.failures),
-        "diverged": _records(diverged),
+        **{name: _records(table) for name, table in tables.items()},
         "unfinished": list(contents.unfinished),
         "remarks": list(contents.remarks),
     }

@@ -7,8 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.errors import visible
-from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _across, _cells, _judged
+from fairbench.report import (
+    Block,
+    Cells,
+    Code,
+    Documents,
+    Facts,
+    Heading,
+    Intervals,
+    Reporter,
+    Said,
+    Verdict,
+    View,
+    gather,
+    in_text,
+)
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
@@ -26,39 +39,62 @@ _SPECIAL = {
     "±": r"$\pm$",
     "−": "$-$",
     "–": "--",
+    "…": r"\ldots{}",
+    "“": "``",
+    "”": "''",
+    "²": "$^2$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
     "⁺": r"$^+$",
     "ε": r"$\varepsilon$",
     "[": "{[}",  # after the end of a row it would begin an option
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
+_HEADINGS = {2: "section", 3: "subsection"}
 
 
 @dataclass(frozen=True)
 class Latex(Reporter):
-    """Fronts and verdicts, one table each per dataset, target and protected attribute."""
+    """All sections, with a caption for every table that says what it is about."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
-        contents = gather(runs, view)
         lines = ["% Needs \\usepackage{booktabs}, and T1 fonts for quotation marks."]
-        for sentence in contents.unfinished:
-            lines += ("", f"\\noindent\\textbf{{Unfinished:}} {_escaped(sentence)}")
-        for sheet in contents.sheets:
-            for target, protected in sheet.views:
-                what = f"{sheet.label}, {target} by {protected}"
-                points = _cells.points(contents, sheet, target, protected)
-                text = "fronts chosen on selection rows; mean ± sd over splits on test rows"
-                lines += _table(points, f"{what}: {text}.")
-                compared = _judged.comparison(contents, sheet, target, protected)
-                if compared.rows:
-                    lines += _table(compared, f"{what}: against {sheet.baseline}.")
-        if (across := _across.table(contents)).rows:
-            lines += _table(across, _across.sentence(contents))
+        place = ""
+        for block in in_text(gather(runs, view), details=True):
+            if isinstance(block, Heading):
+                place = block.place
+            lines += ("", *_lines(block, place))
         return {"report.tex": "\n".join(lines) + "\n"}
 
 
-def _table(cells: _cells.Cells, caption: str) -> Iterator[str]:
+def _lines(block: Heading | Block, place: str) -> Iterator[str]:
+    match block:
+        case Heading():
+            if block.level in _HEADINGS:
+                yield f"\\{_HEADINGS[block.level]}*{{{_escaped(block.text)}}}"
+        case Said():
+            lead = f"\\textbf{{{_escaped(block.lead)}:}} " if block.lead else ""
+            yield f"\\noindent {lead}{_escaped(block.text)}"
+        case Verdict():
+            yield f"\\noindent \\textbf{{{_escaped(block.verdict)}}} -- {_escaped(block.sentence)}"
+        case Cells():
+            where = f"{place}: " if place else ""
+            yield from _table(block, f"{where}{block.title}.")
+        case Facts():
+            yield f"\\noindent {_escaped(block.title)}"
+            yield r"\begin{description}"
+            yield from (f"\\item[{{{_escaped(k)}}}] {_escaped(v)}" for k, v in block.pairs)
+            yield r"\end{description}"
+        case Code():
+            yield f"\\noindent {_escaped(block.title)}: \\texttt{{{_escaped(block.text)}}}"
+        case Intervals():
+            yield f"% A figure of {_escaped(block.axis)}: --format pdf draws it."
+
+
+def _table(cells: Cells, caption: str) -> Iterator[str]:
     columns = "".join("r" if k in cells.numbers else "l" for k in range(len(cells.header)))
-    yield from ("", r"\begin{table}", r"\centering", f"\\caption{{{_escaped(caption)}}}")
+    yield from (r"\begin{table}", r"\centering", f"\\caption{{{_escaped(caption)}}}")
     yield from (f"\\begin{{tabular}}{{{columns}}}", r"\toprule")
     yield _row(cells.header)
     yield r"\midrule"

@@ -9,90 +9,60 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairbench.errors import visible
-from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _across, _by_group, _cells, _judged
+from fairbench.report import (
+    Block,
+    Cells,
+    Code,
+    Documents,
+    Facts,
+    Heading,
+    Intervals,
+    Reporter,
+    Said,
+    Verdict,
+    View,
+    gather,
+    in_text,
+)
 
 if TYPE_CHECKING:
     from fairbench.analyze import Run
-    from fairbench.report import Contents, Sheet
 
 __all__ = ["Markdown"]
 
 
 @dataclass(frozen=True)
 class Markdown(Reporter):
-    """Verdicts, points, data cards, audits, failures and costs."""
+    """All sections, with everything but what is code."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
-        contents = gather(runs, view)
-        return {"report.md": "\n".join(_lines(contents)) + "\n"}
+        blocks = in_text(gather(runs, view), details=True)
+        shown = (block for block in blocks if not isinstance(block, Intervals))
+        lines = [line for block in shown for line in (*_lines(block), "")]
+        return {"report.md": "\n".join(lines)}
 
 
-def _lines(contents: Contents) -> Iterator[str]:
-    yield f"# {_escaped(contents.title)}"
-    for sentence in contents.unfinished:
-        yield from ("", f"**Unfinished:** {_escaped(sentence)}")
-    for sheet in contents.sheets:
-        yield from _sheet(contents, sheet)
-    if (across := _across.table(contents)).rows:
-        yield from ("", "## Methods over datasets", "", _escaped(_across.sentence(contents)))
-        yield from ("", *_table(across))
-    yield from ("", "## Audits", "", *_table(_judged.audits(contents)))
-    for warning in contents.judgement.disagreements["warning"]:
-        yield from ("", f"**Warning:** {_escaped(warning)}")
-    if (lost := _cells.failures(contents)).rows:
-        yield from ("", "## Failed", "", "These trials are missing above.", "", *_table(lost))
-    if (lost := _cells.diverged(contents)).rows:
-        yield from ("", "## Trials without predictions", "", *_table(lost))
-    if contents.remarks:
-        yield from ("", "## Notes", "", *(f"- {_escaped(r)}" for r in contents.remarks))
-    yield from ("", "## Costs", "", *_table(_cells.costs(contents)))
-    for run in contents.runs:
-        if run.manifest["command"]:
+def _lines(block: Heading | Block) -> Iterator[str]:
+    match block:
+        case Heading():
+            yield f"{'#' * block.level} {_escaped(block.text)}"
+        case Said():
+            yield (f"**{_escaped(block.lead)}:** " if block.lead else "") + _escaped(block.text)
+        case Verdict():
+            yield f"- **{_escaped(block.verdict)}** – {_escaped(block.sentence)}"
+        case Cells():
+            yield from (f"{_escaped(block.title)}.", "")
+            yield from _table(block)
+        case Facts():
+            yield from (f"{_escaped(block.title)}:", "")
+            yield from (f"- {_escaped(name)}: {_escaped(words)}" for name, words in block.pairs)
+        case Code():
             # A code block shows every character as it is; indented, nothing in it can end it.
-            command = visible(" ".join(run.manifest["command"].splitlines()))
-            yield from ("", "Run again with", "", f"    {command}")
+            yield from (f"{_escaped(block.title)}:", "")
+            yield f"    {visible(' '.join(block.text.splitlines()))}"
 
 
-def _sheet(contents: Contents, sheet: Sheet) -> Iterator[str]:
-    yield from ("", f"## {_escaped(sheet.label)}", "")
-    yield f"Protocol {_escaped(sheet.protocol['name'])}: {_escaped(sheet.protocol['label'])}"
-    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
-        yield from ("", f"**Warning:** {_escaped(warning)}")
-    yield from ("", _escaped(_judged.primary(contents, sheet)))
-    for target, protected in sheet.views:
-        yield from ("", f"### {_escaped(target)} by {_escaped(protected)}", "")
-        for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):
-            yield f"- **{verdict}** – {_escaped(sentence)}"
-        yield from ("", _escaped(_judged.noise_sentence(contents, sheet, target, protected)))
-        compared = _judged.comparison(contents, sheet, target, protected)
-        if compared.rows:
-            yield from ("", *_table(compared), "")
-        for words, cells in _groups(contents, sheet, target, protected):
-            yield from ("", words, "", *_table(cells), "")
-        yield "Fronts chosen on selection rows; mean ± sd over splits and seeds on test rows."
-        yield from ("", *_table(_cells.points(contents, sheet, target, protected)))
-    yield from ("", f"Data: {_escaped(sheet.facts['title'])}", "")
-    for name, words in _cells.card(sheet, contents):
-        if words:
-            yield f"- {name}: {_escaped(words)}"
-
-
-def _groups(
-    contents: Contents, sheet: Sheet, target: str, protected: str
-) -> Iterator[tuple[str, _cells.Cells]]:
-    """Tables of what is known of groups, each with its sentence."""
-    view = contents, sheet, target, protected
-    for words, cells in (
-        ("Groups, means over splits and seeds on test rows.", _by_group.intervals(*view)),
-        ("Pairs of groups; p adjusted by Holm.", _by_group.pairs(*view)),
-        ("How far predictions move with the seed alone.", _by_group.arbitrariness(*view)),
-    ):
-        if cells.rows:
-            yield words, cells
-
-
-def _table(cells: _cells.Cells) -> Iterator[str]:
+def _table(cells: Cells) -> Iterator[str]:
     yield _row(map(_escaped, cells.header))
     yield _row("---:" if k in cells.numbers else "---" for k in range(len(cells.header)))
     for row in cells.rows:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from fairbench.errors import PluginError
-from fairbench.report import Documents, Reporter, View, gather
+from fairbench.report import SECTIONS, Documents, Intervals, Reporter, View, gather
 
 if TYPE_CHECKING:
     from fairbench.analyze import Best, Run
-    from fairbench.report import Contents, Sheet
+    from fairbench.report import Aspect, Contents
 
 __all__ = ["Pdf", "Png", "Svg"]
 
@@ -86,16 +86,24 @@ def _matplotlib() -> Any:
 
 
 def _all(contents: Contents) -> Iterator[tuple[str, Any]]:
-    for sheet in contents.sheets:
-        for target, protected in sheet.views:
-            yield (
-                _name("fronts", sheet.label, target, protected),
-                _fronts(contents, sheet, target, protected),
-            )
-            for method, facts in sheet.methods.items():
-                if facts["tradeoff"] is not None:
-                    name = _name("curves", sheet.label, method, target, protected)
-                    yield name, _curves(contents, sheet, method, target, protected)
+    for section in SECTIONS:
+        for block in section.of_report(contents):
+            if isinstance(block, Intervals):
+                yield _name(block.name), _intervals(block, _unfinished(contents))
+    for aspect in (aspect for sheet in contents.sheets for aspect in sheet.aspects):
+        place = aspect.sheet.label, aspect.target, aspect.protected
+        yield _name("fronts", *place), _fronts(contents, aspect)
+        for method, facts in aspect.sheet.methods.items():
+            if facts["tradeoff"] is not None:
+                yield (
+                    _name("curves", place[0], method, *place[1:]),
+                    _curves(contents, aspect, method),
+                )
+        for section in SECTIONS:
+            for block in section.of_aspect(contents, aspect):
+                if isinstance(block, Intervals):
+                    about = f"{aspect.sheet.label}: {aspect.name}{_unfinished(contents)}"
+                    yield _name(block.name, *place), _intervals(block, about)
 
 
 def _name(*parts: str) -> str:
@@ -104,27 +112,20 @@ def _name(*parts: str) -> str:
     return "-".join(words)[:120]
 
 
-def _own(table: pd.DataFrame, sheet: Sheet, target: str, protected: str) -> pd.DataFrame:
-    return table[
-        (table["dataset"] == sheet.label)
-        & (table["target"] == target)
-        & (table["protected"] == protected)
-    ]
-
-
 def _plain(words: str) -> str:
     """A label as it is: no mathematics, and no underscore that hides it from a legend."""
     plain = " ".join(words.split()).replace("$", r"\$")
     return f" {plain}" if plain.startswith("_") else plain
 
 
-def _fronts(contents: Contents, sheet: Sheet, target: str, protected: str) -> Any:
+def _fronts(contents: Contents, aspect: Aspect) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 3.8), layout="constrained")
     axes = figure.subplots()
-    trials = _own(contents.fronts, sheet, target, protected)
-    averages = _own(contents.averages, sheet, target, protected)
+    sheet = aspect.sheet
+    trials = aspect.of(contents.fronts)
+    averages = aspect.of(contents.averages)
     others = [method for method in sheet.methods if method != sheet.baseline]
     for method in sheet.methods:
         rank = others.index(method) if method in others else -1
@@ -142,7 +143,7 @@ def _fronts(contents: Contents, sheet: Sheet, target: str, protected: str) -> An
         )  # fmt: skip
     _label(axes.xaxis, contents.axes.error, contents.axes.error_best)
     _label(axes.yaxis, contents.axes.disparity, contents.axes.disparity_best)
-    title = f"{sheet.label}: {target} by {protected}, test rows{_unfinished(contents)}"
+    title = f"{sheet.label}: {aspect.name}, test rows{_unfinished(contents)}"
     axes.set_title(_plain(title), fontsize=9)
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -157,20 +158,20 @@ def _label(axis: Any, name: str, best: Best) -> None:
     axis.set_inverted(best != "low")  # left and down are better, as in the HTML report
 
 
-def _curves(contents: Contents, sheet: Sheet, method: str, target: str, protected: str) -> Any:
+def _curves(contents: Contents, aspect: Aspect, method: str) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 6.0), layout="constrained")
     top, middle, bottom = figure.subplots(3, 1, sharex=True)
-    trials = _own(contents.fronts, sheet, target, protected)
+    sheet = aspect.sheet
+    trials = aspect.of(contents.fronts)
     trials = trials[trials["method"] == method]
-    groups = _own(contents.groups, sheet, target, protected)
+    groups = aspect.of(contents.groups)
     groups = groups[(groups["method"] == method) & (groups["part"] == "test")]
     groups = groups.assign(rmse=np.sqrt(groups["mse"]))
     _curve(top, trials, "error", "black", "-")
     _curve(middle, trials, "disparity", "black", "-")
-    attribute = next(a for a in sheet.facts["protected"] if a["name"] == protected)
-    for number, label in enumerate(attribute["labels"]):
+    for number, label in enumerate(aspect.labels):
         colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number % len(_DASHES)]
         own = groups[groups["group"] == label]
         line = _curve(bottom, own, "rmse", colour, dash)
@@ -180,7 +181,7 @@ def _curves(contents: Contents, sheet: Sheet, method: str, target: str, protecte
     bottom.set_ylabel("rmse by group")
     bottom.set_xlabel(_plain(sheet.methods[method]["tradeoff"]["name"]))
     bottom.legend(frameon=False, fontsize=8)
-    title = f"{method} on {sheet.label}: {target} by {protected}{_unfinished(contents)}"
+    title = f"{method} on {sheet.label}: {aspect.name}{_unfinished(contents)}"
     top.set_title(_plain(title), fontsize=9)
     return figure
 
@@ -192,3 +193,21 @@ def _curve(axes: Any, table: pd.DataFrame, column: str, colour: str, dash: str) 
     median = table.groupby("value")[column].median()
     (line,) = axes.plot(median.index, median, color=colour, ls=dash, lw=2)
     return line
+
+
+def _intervals(block: Intervals, about: str) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 1.2 + 0.28 * len(block.marks)), layout="constrained")
+    axes = figure.subplots()
+    if block.line:
+        axes.axvspan(block.zero - block.room, block.zero + block.room, color="0.93", lw=0)
+        axes.axvline(block.zero, color="0.6", lw=0.8)
+    for row, mark in enumerate(block.marks):
+        axes.plot([mark.low, mark.high], [row, row], color=_COLOURS[0], lw=2)
+        axes.plot([mark.value], [row], marker="o", color="black", ms=5)
+    axes.set_yticks(range(len(block.marks)), [_plain(mark.label) for mark in block.marks])
+    axes.set_ylim(len(block.marks) - 0.5, -0.5)
+    axes.set_xlabel(_plain(block.axis))
+    axes.set_title(_plain(about), fontsize=9)
+    return figure

@@ -6,30 +6,42 @@ import io
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from fairbench.report import Documents, Reporter, View, gather
-from fairbench_reporters import _across, _cells, _judged
+from fairbench.report import (
+    Block,
+    Cells,
+    Code,
+    Documents,
+    Facts,
+    Heading,
+    Intervals,
+    Reporter,
+    Said,
+    Verdict,
+    View,
+    gather,
+    in_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from fairbench.analyze import Run
-    from fairbench.report import Contents, Sheet
 
 __all__ = ["Terminal"]
 
 _WIDE = 240
 """Columns where there is no terminal: enough that nothing is folded in practice."""
 
-
 _STYLES = {"fairer": "green", "less fair": "red", "fairer by levelling down": "red"}
+_HEADINGS = {1: "bold", 2: "bold reverse", 3: "bold"}
 
 
 @dataclass(frozen=True)
 class Terminal(Reporter):
-    """Verdicts, points, warnings and failures; styled where standard output is a terminal."""
+    """Every section without details; styled where standard output is a terminal."""
 
     def render(self, runs: Sequence[Run], view: View, /) -> Documents:
         from rich.console import Console
@@ -42,52 +54,33 @@ class Terminal(Reporter):
             force_terminal=seen.is_terminal,
             color_system=seen.color_system if seen.is_terminal else None,  # type: ignore[arg-type]
         )
-        contents = gather(runs, view)
-        for sentence in contents.unfinished:
-            _say(console, f"Unfinished: {sentence}", "bold yellow")
-        for sheet in contents.sheets:
-            _sheet(console, contents, sheet)
-        if (across := _across.table(contents)).rows:
-            _say(console, _across.sentence(contents))
-            _table(console, "methods over datasets", across)
-        _troubles(console, contents)
-        _table(console, "costs", _cells.costs(contents))
-        for run in contents.runs:
+        for block in in_text(gather(runs, view), details=False):
+            _show(console, block)
+        for run in runs:
             _say(console, f"run folder: {run.path}")
         return {"report.txt": buffer.getvalue()}
 
 
-def _sheet(console: Console, contents: Contents, sheet: Sheet) -> None:
-    _say(console, f"{sheet.label}: {sheet.facts['title']}", "bold reverse")
-    _say(console, f"protocol {sheet.protocol['name']}: {sheet.protocol['label']}")
-    for warning in (*_cells.warnings(sheet), *_judged.doubts(contents, sheet)):
-        _say(console, f"Warning: {warning}", "yellow")
-    if told := _judged.primary(contents, sheet):
-        _say(console, told)
-    for target, protected in sheet.views:
-        console.print()
-        _say(console, f"{target} by {protected}", "bold")
-        for verdict, sentence in _judged.verdicts(contents, sheet, target, protected):
-            _say(console, f"• {sentence}", _STYLES.get(verdict, ""))
-        if told := _judged.noise_sentence(contents, sheet, target, protected):
-            _say(console, told)
-        title = f"fronts of {target} by {protected}, mean ± sd on test rows"
-        _table(console, title, _cells.points(contents, sheet, target, protected))
-
-
-def _troubles(console: Console, contents: Contents) -> None:
-    console.print()
-    for warning in contents.judgement.disagreements["warning"]:
-        _say(console, f"Warning: {warning}", "yellow")
-    for level, dataset, check, finding in _judged.audits(contents).rows:
-        if level == "warning":
-            _say(console, f"Audit of {dataset}, {check}: {finding}", "yellow")
-    if (lost := _cells.failures(contents)).rows:
-        _table(console, "failed: these trials are missing above", lost, "red")
-    if (lost := _cells.diverged(contents)).rows:
-        _table(console, "trials without predictions", lost, "red")
-    for remark in contents.remarks:
-        _say(console, f"Note: {remark}", "yellow")
+def _show(console: Console, block: Heading | Block) -> None:
+    match block:
+        case Heading():
+            console.print()
+            _say(console, block.text, _HEADINGS[block.level])
+        case Said():
+            lead = f"{block.lead}: " if block.lead else ""
+            _say(console, f"{lead}{block.text}", "yellow" if lead else "")
+        case Verdict():
+            _say(console, f"• {block.sentence}", _STYLES.get(block.verdict, ""))
+        case Cells():
+            _table(console, block)
+        case Facts():
+            _say(console, block.title, "bold")
+            for name, words in block.pairs:
+                _say(console, f"  {name}: {words}")
+        case Code():
+            _say(console, f"{block.title}: {block.text}")
+        case Intervals():
+            return
 
 
 def _say(console: Console, words: str, style: str = "") -> None:
@@ -95,16 +88,41 @@ def _say(console: Console, words: str, style: str = "") -> None:
     console.print(_text(words, style), soft_wrap=not console.is_terminal)
 
 
-def _table(console: Console, title: str, cells: _cells.Cells, style: str = "bold") -> None:
+def _table(console: Console, cells: Cells) -> None:
+    """A table; on a narrow terminal without the columns on its right that would break words."""
     from rich.table import Table
 
-    table = Table(title=_text(title, style), title_justify="left")
-    for index, name in enumerate(cells.header):
-        right = index in cells.numbers
-        table.add_column(_text(name), justify="right" if right else "left", overflow="fold")
+    widths = _widths(cells, console.width)
+    table = Table(title=_text(cells.title, "bold"), title_justify="left")
+    for index, (name, width) in enumerate(zip(cells.header, widths, strict=False)):
+        side: Literal["left", "right"] = "right" if index in cells.numbers else "left"
+        table.add_column(_text(name), justify=side, overflow="fold", width=width)
     for row in cells.rows:
-        table.add_row(*map(_text, row))
+        table.add_row(*map(_text, row[: len(widths)]))
     console.print(table)
+    if left_out := cells.header[len(widths) :]:
+        _say(console, f"Left out on {console.width} columns: {', '.join(left_out)}")
+
+
+def _widths(cells: Cells, room: int) -> list[int]:
+    """Widths of the columns that fit into `room` beside two signs of padding and one of line.
+
+    None is narrower than its longest word, unless that takes a third of the room.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(cells.header, *cells.rows, strict=True))
+    whole = [max(map(cell_len, column)) for column in columns]
+    words = [max((cell_len(w) for text in c for w in text.split()), default=1) for c in columns]
+    widths = [min(word, room // 3) for word in words]
+    while len(widths) > 2 and sum(widths) + 3 * len(widths) + 1 > room:
+        widths.pop()
+    spare = room - sum(widths) - 3 * len(widths) - 1
+    for index in reversed(range(len(widths))):  # numbers first: names may take several lines
+        more = max(0, min(spare, whole[index] - widths[index]))
+        widths[index] += more
+        spare -= more
+    return widths
 
 
 def _text(words: str, style: str = "") -> Text:

@@ -26,7 +26,7 @@ def adam_state(size: int, /) -> dict[str, Tensor]:
 def adam(
     gradient: Tensor, state: Mapping[str, Tensor], rate: float, /
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """What to subtract (Kingma and Ba 2015, algorithm 1), and the moments after it.
+    """Return what to subtract (Kingma and Ba 2015, algorithm 1), and the moments after it.
 
     The paper's ε is replaced by a floor at the smallest number: the step does not depend on the
     scale of the gradient, however small, and is 0 for gradients that were always 0.

@@ -1,12 +1,10 @@
-"""What the gradient rules read off the Gramian (..., T, T), without division by zero."""
+"""Quantities that gradient rules read off the Gramian (..., T, T), without division by zero."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
-
-from fairbench.errors import StudyError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +14,6 @@ __all__ = [
     "cosine",
     "cosines",
     "norms",
-    "require_tasks",
     "tiny",
     "unit_trace",
     "where_positive",
@@ -30,22 +27,6 @@ What solves the bargaining rules grows without bound as gradients come to cancel
 the weights of the heads, which no gradient opposes: the angle at which it stops growing is 0.8
 degrees short of half a turn, and the weights are then 100 times those of orthogonal gradients.
 """
-
-
-def require_tasks(rule: str, tasks: int, /, *, most: int) -> None:
-    """Refuse a number of tasks that `rule` is not made for.
-
-    Raises
-    ------
-    StudyError
-        Unless there are 2 to `most` tasks.
-    """
-    if not 2 <= tasks <= most:
-        takes = "two tasks" if most == 2 else f"2 to {most} tasks"
-        raise StudyError(
-            f"weighting {rule!r} is for {takes}, the study gives it {tasks}",
-            hint="choose another weighting, or change the number of tasks",
-        )
 
 
 def tiny(of: Tensor, /) -> float:

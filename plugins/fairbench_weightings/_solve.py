@@ -124,6 +124,6 @@ def _square(points: Tensor, gramian: Tensor) -> Tensor:
 
 
 def _best(points: Tensor, values: Tensor) -> Tensor:
-    """Of points (..., M, T) the one of least value (..., M)."""
+    """Return the point (..., T), of M points (..., M, T), that has the least value (..., M)."""
     index = values.argmin(-1)[..., None, None].expand(*values.shape[:-1], 1, points.shape[-1])
     return points.gather(-2, index).squeeze(-2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import require_tasks, unit_trace
+from fairbench_weightings._gramian import unit_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,17 +30,7 @@ class AlignedMTL(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are two tasks.
-        """
-        require_tasks("aligned-mtl", tasks, most=2)
-        return {}
+    tasks: ClassVar[tuple[int, int | None]] = (2, 2)
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Weights (..., 2)."""

@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Lt
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import norms, require_tasks, unit_trace
+from fairbench_weightings._gramian import norms, unit_trace
 from fairbench_weightings._solve import MOST_TASKS, minimum_on_simplex
 
 if TYPE_CHECKING:
@@ -37,19 +37,9 @@ class CAGrad(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
+    tasks: ClassVar[tuple[int, int | None]] = (2, MOST_TASKS)
 
     c: Annotated[float, Ge(0), Lt(1)] = 0.5
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are 2 to 6 tasks.
-        """
-        require_tasks("cagrad", tasks, most=MOST_TASKS)
-        return {}
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Weights (..., T), at least 1/T."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import cosines, norms, require_tasks, where_positive
+from fairbench_weightings._gramian import cosines, norms, where_positive
 from fairbench_weightings._units import MOST_TASKS, equal_cosines
 
 if TYPE_CHECKING:
@@ -35,17 +35,7 @@ class ConFIG(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are 2 to 6 tasks.
-        """
-        require_tasks("config", tasks, most=MOST_TASKS)
-        return {}
+    tasks: ClassVar[tuple[int, int | None]] = (2, MOST_TASKS)
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Weights (..., T)."""

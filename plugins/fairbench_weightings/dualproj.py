@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import require_tasks
 from fairbench_weightings._solve import MOST_TASKS, minimum_in_cone
 from fairbench_weightings.pcgrad import conflict_share
 
@@ -30,17 +29,7 @@ class DualProjection(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are 2 to 6 tasks.
-        """
-        require_tasks("dualproj", tasks, most=MOST_TASKS)
-        return {}
+    tasks: ClassVar[tuple[int, int | None]] = (2, MOST_TASKS)
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Weights (..., T), at least 1/T."""

@@ -13,7 +13,6 @@ from fairbench_weightings._gramian import (
     NEARLY_OPPOSED,
     cosine,
     norms,
-    require_tasks,
     tiny,
     where_positive,
 )
@@ -45,19 +44,9 @@ class FairGrad(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
+    tasks: ClassVar[tuple[int, int | None]] = (2, 2)
 
     alpha: Annotated[float, Gt(0)] = 2.0
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are two tasks.
-        """
-        require_tasks("fairgrad", tasks, most=2)
-        return {}
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Positive weights (..., 2)."""

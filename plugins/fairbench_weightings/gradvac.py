@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Le
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import cosine, norms, require_tasks
+from fairbench_weightings._gramian import cosine, norms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,18 +37,12 @@ class GradientVaccine(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
+    tasks: ClassVar[tuple[int, int | None]] = (2, 2)
 
     decay: Annotated[float, Ge(0), Le(1)] = 0.5
 
     def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """``target`` cosine (1,), zero.
-
-        Raises
-        ------
-        StudyError
-            Unless there are two tasks.
-        """
-        require_tasks("gradvac", tasks, most=2)
+        """``target`` cosine (1,), zero."""
         return {"target": torch.zeros(1)}
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:

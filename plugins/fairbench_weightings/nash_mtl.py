@@ -13,7 +13,6 @@ from fairbench_weightings._gramian import (
     cosine,
     cosines,
     norms,
-    require_tasks,
     where_positive,
 )
 from fairbench_weightings._solve import MOST_TASKS, solve
@@ -44,17 +43,7 @@ class NashMTL(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are 2 to 6 tasks.
-        """
-        require_tasks("nash-mtl", tasks, most=MOST_TASKS)
-        return {}
+    tasks: ClassVar[tuple[int, int | None]] = (2, MOST_TASKS)
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Positive weights (..., T)."""

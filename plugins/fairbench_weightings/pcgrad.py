@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 
 from fairbench.weighting import Needs, Weighting
-from fairbench_weightings._gramian import require_tasks, tiny
+from fairbench_weightings._gramian import tiny
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,17 +42,7 @@ class PCGrad(Weighting):
     """
 
     needs: ClassVar[Needs] = "gramian"
-
-    def initial_state(self, tasks: int, /) -> dict[str, Tensor]:
-        """Nothing.
-
-        Raises
-        ------
-        StudyError
-            Unless there are 2 to 4 tasks.
-        """
-        require_tasks("pcgrad", tasks, most=_MOST_TASKS)
-        return {}
+    tasks: ClassVar[tuple[int, int | None]] = (2, _MOST_TASKS)
 
     def weights(self, step: Step, /) -> tuple[Tensor, Mapping[str, Tensor]]:
         """Weights (..., T), at least 1 for two tasks."""

@@ -19,16 +19,16 @@ from fairbench.report import View
 from fairbench.store import RunFolder
 
 MADE_UP = Path(__file__).parents[1] / "report" / "runs.py"
-FORMATS = ("json", "html", "csv")
+FORMATS = ("json", "html")
 
 
 def files(folder):
     return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.glob("*") if p.is_file()}
 
 
-def documents(folder, **view):
+def documents(folder, formats=FORMATS, **view):
     run, registry = Run(folder), load()
-    made = {f: registry.find("reporter", f).build({}).render([run], View(**view)) for f in FORMATS}
+    made = {f: registry.find("reporter", f).build({}).render([run], View(**view)) for f in formats}
     run.write_tables()
     return made
 
@@ -72,10 +72,10 @@ def test_reports_of_kept_tables_are_the_same_to_the_byte(reported, computed):
 
 
 def test_another_view_rests_on_the_kept_metrics_and_leaves_them(folder, computed):
-    shown = documents(folder, error="mae", tolerance=0.3)
+    shown = documents(folder, ["json"], error="mae", tolerance=0.3)
     assert computed == []
     (folder / "tables.json").unlink()
-    assert documents(folder, error="mae", tolerance=0.3) == shown
+    assert documents(folder, ["json"], error="mae", tolerance=0.3) == shown
     assert "metrics" in computed
 
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from fairbench.cli import main
 from fairbench.plugins import ReproductionDescription, added, hookimpl
+from fairbench.progress import Interrupted
 from fairbench.reproduction import Order, Reproduced, Reproduction
-from fairbench.runner import Interrupted
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from fairbench.cli import main
 from fairbench.cli._flags import executor_options, study_keys
 from fairbench.errors import StudyError
+from fairbench.plugins import load as load_plugins
+from fairbench.store import RunFolder
 from fairbench.study import read_study
 from fairbench.toml import load
 
@@ -347,7 +349,7 @@ def test_an_option_of_a_dataset(folder, from_file):
     named = ("--config", "study.toml") if from_file else ("-m", "mean", "-d", "synthetic")
     said = refused(*named, "--set", "synthetic.row=1")
     assert "dataset 'synthetic' has no option 'row'" in said
-    flags = ("--no-baseline", "--seeds", "1", "--set", "synthetic.rows=321")
+    flags = ("--no-baseline", "--seeds", "1", "--set", "synthetic.rows=321", "--metric", "rmse")
     result = CliRunner().invoke(main, ["run", *named, *flags])
     assert result.exit_code == 0, result.output
     (manifest,) = [json.loads(path.read_text()) for path in Path().glob("runs/*/manifest.json")]
@@ -451,3 +453,30 @@ def test_a_weighting_in_a_file_is_edited_by_its_name(folder):
     methods = study_keys(flags, filed, lambda name, options: True).keys["methods"]
     assert methods[0]["options"] == {"weighting": "cagrad", "weighting_options": {"c": 0.2}}
     assert methods[1] == {"name": "stch", "options": {"mu": 2}, "tradeoff": [1.0]}
+
+
+def test_all_is_every_method_that_is_installed():
+    from fairbench.cli.run import _every_method
+
+    names = _every_method(load_plugins())
+    assert {"ridge", "single-task", "static-alpha", "barycenter"} <= set(names)
+    assert {"pcgrad", "nash-mtl", "equal"} <= set(names)  # every weighting, by its name
+    assert "weighted" not in names  # it needs one
+
+
+@pytest.mark.slow
+def test_all_methods_run_without_special_cases(tmp_path):
+    """On a binary and on a continuous attribute; what refuses one is left out and said."""
+    from fairbench.cli.run import _every_method
+
+    for dataset, more in (("synthetic", ["--set", "synthetic.rows=200"]), ("boston", [])):
+        out = tmp_path / dataset
+        flags = ["-m", "all", "-d", dataset, *more, "--seeds", "1", "--epochs", "1"]
+        result = CliRunner().invoke(main, ["run", *flags, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        manifest = RunFolder(out).read_manifest()
+        (methods,) = manifest["methods"].values()
+        assert len(methods) + len(manifest["left_out"]) == len(_every_method(load_plugins()))
+        assert manifest["progress"]["trials_failed"] == 0
+        told = " ".join(manifest["notes"])
+        assert "barycenter reads the attribute at prediction" in told

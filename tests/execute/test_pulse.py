@@ -75,3 +75,6 @@ def test_time_in_which_the_driver_was_stopped_does_not_count(monkeypatch):
     for later, seconds in ((101.0, 1.0), (5000.0, 1.0 + LONGEST_STEP), (5001.0, 2 + LONGEST_STEP)):
         now[0] = later
         assert waking.look() == seconds
+    now[0] = 5004.0
+    waking.skip()
+    assert waking.look() == 2 + LONGEST_STEP

@@ -39,9 +39,9 @@ methods = [{name = "trouble", label = "quick"}, {name = "trouble", options = {ac
 
 @pytest.fixture
 def sleepy(tmp_path) -> list[str]:
-    """Flags of a study with one chunk that finishes at once and one that takes ten minutes."""
+    """Flags of a study whose first chunk finishes at once, and whose second takes ten minutes."""
     (tmp_path / "study.toml").write_text(SLEEPY)
-    return ["--config", "study.toml", "--no-baseline", "--out", "run", "--jobs", "2"]
+    return ["--config", "study.toml", "--no-baseline", "--out", "run", "--metric", "rmse"]
 
 
 def one_chunk_is_saved(tmp_path: Path):
@@ -49,10 +49,11 @@ def one_chunk_is_saved(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("executor", "to"), [("local", "group"), ("local", "driver"), ("dask", "group")]
+    ("executor", "jobs", "to"),
+    [("local", "2", "group"), ("local", "1", "driver"), ("dask", "1", "group")],
 )
-def test_ctrl_c(executor, to, start, sleepy, tmp_path):
-    process = start(*sleepy, "--executor", executor)
+def test_ctrl_c(executor, jobs, to, start, sleepy, tmp_path):
+    process = start(*sleepy, "--executor", executor, "--jobs", jobs)
     wait_for(one_chunk_is_saved(tmp_path))
     assert len(alive(process.pid)) > 1
     begin = time.monotonic()
@@ -71,7 +72,7 @@ def test_ctrl_c(executor, to, start, sleepy, tmp_path):
 
 @pytest.mark.parametrize("executor", ["local", "dask"])
 def test_workers_end_with_a_driver_that_is_killed(executor, start, sleepy, tmp_path):
-    process = start(*sleepy, "--executor", executor)
+    process = start(*sleepy, "--executor", executor, "--jobs", "1")
     wait_for(one_chunk_is_saved(tmp_path))
     assert len(alive(process.pid)) > 1
     os.kill(process.pid, signal.SIGKILL)
@@ -80,7 +81,7 @@ def test_workers_end_with_a_driver_that_is_killed(executor, start, sleepy, tmp_p
 
 
 def test_a_second_driver_is_refused(start, sleepy, tmp_path):
-    process = start(*sleepy)
+    process = start(*sleepy, "--jobs", "1")
     wait_for(one_chunk_is_saved(tmp_path))
     done = subprocess.run(
         [*COMMAND, *sleepy], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},

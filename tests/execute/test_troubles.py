@@ -12,7 +12,8 @@ import fairbench
 from fairbench.cli import main
 from fairbench.errors import StudyError
 from fairbench.execute import Limits
-from fairbench.runner import Quiet, failed_trials
+from fairbench.progress import Quiet
+from fairbench.runner import failed_trials
 from tests.execute.commands import children
 
 REASONS = {

@@ -15,6 +15,7 @@ import pytest
 import fairbench
 from fairbench.errors import StudyError
 from fairbench.execute.local import Local
+from fairbench.session import Session
 from tests.execute.commands import alive, children, starting, wait_for, workers
 from tests.execute.test_troubles import failures, statuses
 
@@ -52,6 +53,22 @@ def test_workers_killed_at_birth_cost_nothing(study, trouble, tmp_path, kill_at_
     )
     assert len(killed) == 2
     assert statuses(run) == {"fine": "ok"}
+    assert not children()
+
+
+def test_workers_start_while_the_run_is_prepared_and_end_where_that_fails(
+    study, trouble, tmp_path, monkeypatch
+):
+    found = []
+
+    def full(*_):
+        found.extend(children())
+        raise StudyError("the disk is full")
+
+    monkeypatch.setattr(Session, "prepare", full)
+    with pytest.raises(StudyError, match="the disk is full"):
+        fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor="local", jobs=1)
+    assert len(found) == 1
     assert not children()
 
 
@@ -159,7 +176,8 @@ def test_modules_in_the_working_directory_run_nowhere(executor, tmp_path, site):
     """Those of a stranger's folder, with the names of the standard library's."""
     for name in ("socket", "pickle", "json", "queue"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    flags = ["-m", "trouble", "-d", "synthetic", "--seeds", "2", "--no-baseline", "--jobs", "2"]
+    flags = ["-m", "trouble", "-d", "synthetic", "--seeds", "1", "--no-baseline", "--jobs", "1"]
+    flags += ["--metric", "rmse"]
     module = ["-P", "-m", "fairbench.cli", "run", *flags, "--executor", executor, "--json"]
     done = python(*module, cwd=tmp_path, site=site)
     assert done.returncode == 0, done.stderr

@@ -37,7 +37,7 @@ COMPARED = 3
 def train(case: Case) -> None:
     """Train it in both precisions, and hold double precision against a plain loop of torch."""
     method, work = method_of(case), work_of(case, "float64")
-    assert type(begun(method, work).steps._engine).__name__ == "CompiledEngine"
+    assert type(begun(method, work).steps._learner).__name__ == "KernelLearner"
     method.train(work_of(case, "float32"))
     predictions = method.train(work).predictions
     adversarial = (lambda _value, _progress: REVERSED) if case.weighting == "reversed" else None

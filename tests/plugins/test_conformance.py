@@ -13,6 +13,8 @@ import torch
 from torch import nn
 
 from fairbench.dataset import Card, DatasetSource, File, ProtectedColumn, Roles
+from fairbench.errors import StudyError
+from fairbench.facts import Facts
 from fairbench.method import Method, OneByOne, Prediction, Tradeoff, Trained, Use
 from fairbench.plugins import load
 from fairbench.plugins.conformance import (
@@ -140,6 +142,23 @@ class Static(Weighting):
         return -torch.ones_like(step.losses)
 
 
+class ForFour(Weighting):
+    tasks = (4, 4)
+
+    def weights(self, step):
+        return step.losses.reshape(*step.losses.shape[:-1], 4), step.state
+
+
+class Backwards(Weighting):
+    tasks = (3, 2)
+
+
+class Undeclared(Weighting):
+    def check_tasks(self, tasks):
+        if tasks > 2:
+            raise StudyError("two at most")
+
+
 class OverTheStack(Weighting):
     def weights(self, step):
         return step.losses / step.losses.sum() + 1.0, step.state
@@ -225,7 +244,7 @@ class RightSlopes(Uncertain):
 
 class TestWeightingKit:
     @pytest.mark.parametrize(
-        "rule", [Weighting, Dynamic, Uncertain, RightSlopes, ByGramian, Noisy, Static]
+        "rule", [Weighting, Dynamic, Uncertain, RightSlopes, ByGramian, Noisy, Static, ForFour]
     )
     def test_passes_sound_ones(self, rule):
         assert failures(WeightingConformance, rule) == set()
@@ -233,6 +252,8 @@ class TestWeightingKit:
     @pytest.mark.parametrize(
         ("rule", "failed"),
         [
+            (Backwards, "refuses_the_numbers_of_tasks_that_it_is_not_made_for"),
+            (Undeclared, "refuses_the_numbers_of_tasks_that_it_is_not_made_for"),
             (OverTheStack, "stacked_equals_one_by_one"),
             (TwoDimensions, "shapes"),
             (DividesByLosses, "finite_where_losses_or_gradients_vanish"),
@@ -409,6 +430,54 @@ class Declared(Secretive):
         return (Use("method", "ridge"),)
 
 
+class Centred(Changed):
+    """Predictions around the mean of those that are predicted together."""
+
+    def after(self, prediction, trial, work):
+        return replace(prediction, test=prediction.test - prediction.test.mean() + 50.0)
+
+
+class ByGroup(Changed):
+    """Reads a row's group to predict it, and keeps that to itself."""
+
+    def after(self, prediction, trial, work):
+        return replace(
+            prediction, test=prediction.test + work.fold.protected("test").groups[:, None]
+        )
+
+
+class Boasts(Ridge):
+    """Says that it trains on an attribute that it never looks at."""
+
+    facts: ClassVar = Facts(in_training="labels")
+
+
+class OnlyBinary(Changed):
+    """Cannot do with three groups, and does not say so."""
+
+    def after(self, prediction, trial, work):
+        assert work.fold.protected("train").kind == "binary"
+        return prediction
+
+
+class Unnamed(Ridge):
+    """An index error is all that it says of a group that training lacks."""
+
+    facts: ClassVar = Facts("yes", "labels")
+
+    def fit(self, trial, work):
+        train = work.fold.protected("train").groups
+        shift = np.bincount(train, weights=work.fold.dataset.features[work.fold.split.train, 0])
+        prediction = super().fit(trial, work)
+        moved = shift[work.fold.protected("test").groups]
+        return replace(prediction, test=prediction.test + moved[:, None] / len(train))
+
+
+class InItsOwnUnits(Changed):
+    def after(self, prediction, trial, work):
+        return replace(prediction, test=prediction.test.clip(40.0, 60.0))
+
+
 class TestMethodKit:
     def test_names_what_is_built_without_being_declared(self):
         kit = type("Kit", (MethodConformance,), {"component": Secretive})()
@@ -422,6 +491,13 @@ class TestMethodKit:
     def test_a_constant_must_say_so(self):
         assert failures(MethodConformance, Mean) == {"learns"}
         assert failures(MethodConformance, Mean, learns=False) == set()
+
+    def test_the_plain_end_is_compared_with_the_plain_method(self):
+        same = {"component": "mean-gap-ridge", "plain": "ridge"}
+        assert failures(MethodConformance, "mean-gap-ridge", plain="ridge") == set()
+        kit = type("Kit", (MethodConformance,), same | {"plain": "mean"})()
+        with pytest.raises(AssertionError, match="t = 0 is not 'mean'"):
+            kit.test_its_plain_end_is_the_plain_method()
 
     @pytest.mark.parametrize(
         ("method", "failed"),
@@ -439,6 +515,12 @@ class TestMethodKit:
             (Averaging, "trials_do_not_influence_each_other"),
             (Forgets, "one_prediction_per_trial"),
             (Secretive, "declares_what_it_builds"),
+            (Centred, "a_row_does_not_depend_on_those_predicted_with_it"),
+            (ByGroup, "declares_what_it_reads"),
+            (Boasts, "declares_what_it_reads"),
+            (OnlyBinary, "takes_the_kinds_it_says"),
+            (Unnamed, "a_group_that_training_lacks_is_predicted_or_named"),
+            (InItsOwnUnits, "follows_the_units_of_the_target"),
         ],
     )
     def test_fails_defects(self, method, failed):

@@ -49,7 +49,7 @@ def alphas(count: int) -> tuple[float, ...]:
     return tuple(round(5 * (k + 1) / count, 3) for k in range(count))
 
 
-def arms(count: int = 50) -> list[Arm]:
+def arms(count: int = 12) -> list[Arm]:
     return [
         Arm("single-task", lambda a: 1.0, lambda a: 1.0),
         Arm("static-alpha", lambda a: 1 - 0.12 * a, lambda a: 1 + 0.012 * a**2, alphas(count)),

@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 from fairbench.analyze import Across, holm
-from fairbench.report import View, gather
+from fairbench.report import Intervals, Mark, View, gather
 from fairbench.report.across import compared_across
-from fairbench_reporters import _across
+from fairbench.report.sections.across import finding
+from fairbench_reporters._intervals import diagram
 
 UNIT = "standard deviations of the target"
 
@@ -140,15 +141,15 @@ def test_json_holds_the_comparison(render, many, compared):
 )
 def test_findings_in_words(change, p, error_p, words):
     one = Across("m", 5, change, -0.3, 0.3, p, p, 3, 0.01, 0.02, error_p)
-    assert _across.finding(one) == words
+    assert finding(one) == words
 
 
-def test_the_drawing_holds_every_interval_and_zero(compared):
-    methods = tuple(
-        Across(name, 5, middle, middle - 0.2, middle + 0.2, 0.01, 0.01, 3, 0.0, 0.0, 0.01)
+def test_the_drawing_holds_every_interval_and_zero():
+    marks = tuple(
+        Mark(name, middle, middle - 0.2, middle + 0.2)
         for name, middle in (("a", -0.5), ("b" * 60, 0.1))
     )
-    drawn = _across.diagram(replace(compared, across=replace(compared.across, methods=methods)))
+    drawn = diagram(Intervals("x", "change", marks, "", line="no change"))
     first, second = drawn.rows
     unit = (second.x - first.x) / 0.6
     assert first.high < drawn.zero
@@ -160,12 +161,19 @@ def test_the_drawing_holds_every_interval_and_zero(compared):
     assert len(second.label) == 32
 
 
+def test_a_drawing_without_a_line_keeps_to_its_marks():
+    marks = (Mark("a", 5.0, 4.0, 6.0), Mark("b", 5.5, np.nan, np.nan), Mark("c", np.nan, 0.0, 0.0))
+    first, second = diagram(Intervals("x", "error", marks, "")).rows
+    assert (first.low, first.high) == (12.0, 388.0)
+    assert second.low == second.x == second.high == 294.0
+
+
 def test_the_page_draws_the_comparison(browser, render, many, compared, made_up, tmp_path):
     path = tmp_path / "report.html"
     path.write_text(render("html", many), encoding="utf-8")
     browser.open(path, width=390)
     read = (
-        "const all = (what) => [...document.querySelectorAll('.across ' + what)];"
+        "const all = (what) => [...document.querySelectorAll('#across .intervals ' + what)];"
         "return [all('circle').map((e) => +e.getAttribute('cx')),"
         "all('text.name').map((e) => e.textContent),"
         "all('*').every((e) => { const own = e.getBBox ? e.getBBox() : null;"
@@ -188,7 +196,7 @@ def test_the_page_draws_the_comparison(browser, render, many, compared, made_up,
 
 def test_the_page_of_two_datasets_draws_no_comparison(browser, page):
     browser.open(page)
-    assert browser.script("return document.querySelectorAll('.across, #across').length") == 0
+    assert browser.script("return document.querySelectorAll('#across').length") == 0
     links = browser.script(
         "return [...document.querySelectorAll('nav a')].map((a) => a.getAttribute('href'))"
     )
@@ -199,6 +207,6 @@ def test_the_page_of_two_datasets_draws_no_comparison(browser, page):
 def test_names_in_the_comparison_are_escaped(render, many, made_up):
     assert not re.search(r"<img", render("html", many))
     markdown = render("markdown", many)
-    section = markdown[markdown.index("## Methods over") : markdown.index("## Audits")]
+    section = markdown[markdown.index("## Methods over") : markdown.index("## Noise")]
     assert "<img" not in section
     assert "img src=x onerror=alert" in section

@@ -16,7 +16,7 @@ import pytest
 from fairbench.analyze import Run
 from fairbench.plugins import load
 from fairbench.report import Reporter, View
-from fairbench_reporters import _cells
+from fairbench.report.words import spread
 
 TEXT = ("terminal", "markdown", "json", "csv", "latex")
 
@@ -51,8 +51,8 @@ def test_text_formats_tell_of_every_method_failure_and_warning(render, run, form
 def test_formats_show_the_numbers_of_the_analysis(render, run, contents, form):
     text = render(form, run).replace(r"$\pm$", "±")
     for point in contents.averages.itertuples():
-        assert _cells.spread(point.error, point.error_sd) in text
-        assert _cells.spread(point.disparity, point.disparity_sd) in text
+        assert spread(point.error, point.error_sd) in text
+        assert spread(point.disparity, point.disparity_sd) in text
         if not pd.isna(point.value):
             assert f"alpha = {point.value:.4g}" in text
 
@@ -61,14 +61,14 @@ def test_formats_show_the_numbers_of_the_analysis(render, run, contents, form):
     ("mean", "deviation", "words"),
     [
         (3.14159, 0.2718, "3.14 ± 0.27"),
-        (1234.6, 56.7, "1235 ± 57"),
+        (1234.6, 56.7, "1,235 ± 57"),
         (0.5, 0.0, "0.5"),
         (0.5, float("nan"), "0.5"),
         (float("nan"), float("nan"), "–"),
     ],
 )
 def test_means_are_told_as_finely_as_their_spread_allows(mean, deviation, words):
-    assert _cells.spread(mean, deviation) == words
+    assert spread(mean, deviation) == words
 
 
 def test_terminal_is_plain_and_complete_where_there_is_no_terminal(render, run, made_up):
@@ -252,7 +252,7 @@ def test_equal_runs_give_equal_figures(drawn):
 )
 def test_static_figures_of_every_view_and_curve(drawn, form, magic):
     files = documents(form, drawn)
-    assert len(files) == 2 * 2, "fronts of two views, and curves of one method in each"
+    assert len(files) == 2 * 4, "fronts, groups, changes, and curves of one method, of two datasets"
     assert all(content.startswith(magic) for content in files.values())
     assert all(re.fullmatch(r"[\w.-]+", name) for name in files)
     assert f"fronts-parkinson-motor_UPDRS-sex.{form}" in files
@@ -267,7 +267,7 @@ def test_figures_whose_labels_differ_in_punctuation_alone_are_all_kept(made_up, 
         tmp_path / "run", methods=[arms[0], *twice], trouble=False, labels=("one",), views=1
     )
     files = documents("svg", Run(tmp_path / "run"))
-    assert len(files) == 1 + 2
+    assert len(files) == 1 + 2 + 2, "fronts, curves of both, groups, changes"
 
 
 def test_static_figures_without_matplotlib_say_what_to_install(run, monkeypatch):

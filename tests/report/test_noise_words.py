@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fairbench.report import View, gather
-from fairbench_reporters import _judged
+from fairbench.report.sections.quality import noise_sentence
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ def test_chance_is_told_in_the_metrics_own_sign(made_up, tmp_path, name, side):
     )
     contents = gather([Run(tmp_path / "run")], View(disparity=name))
     sheet = contents.sheets[0]
-    (target, protected), *_ = sheet.views
-    told = _judged.noise_sentence(contents, sheet, target, protected)
+    aspect = next(sheet.aspects)
+    told = noise_sentence(contents, aspect)
     floor = contents.judgement.noise.iloc[0]
     assert f"dealt at random it is {floor['null_mean']:.3g} (95 % {side}" in told
     assert np.sign(floor["null_mean"]) == np.sign(floor["disparity"])
@@ -38,6 +38,6 @@ def test_a_test_without_power_is_no_finding(contents):
     noise = contents.judgement.noise.assign(powerless="with 4 tested clusters no p-value …")
     changed = replace(contents, judgement=replace(contents.judgement, noise=noise))
     sheet = changed.sheets[0]
-    (target, protected), *_ = sheet.views
-    told = _judged.noise_sentence(changed, sheet, target, protected)
+    aspect = next(sheet.aspects)
+    told = noise_sentence(changed, aspect)
     assert told.endswith("cannot be told: with 4 tested clusters no p-value ….")

@@ -53,7 +53,6 @@ def test_a_chunk_is_what_was_written(stored):
     assert list(chunk.trials) == TRIALS
     np.testing.assert_array_equal(chunk.prediction("test")[:, 0, 0], [0, -3])
     np.testing.assert_array_equal(chunk.record("epochs"), [np.nan, 3])
-    assert chunk.record_names == ("epochs",)
     assert chunk.record("nothing") is None
     assert chunk.meta["notes"] == ["remark"]
     assert stored.finished() == {"one": Cost(12, 1.5), "two": Cost(12, 2.5)}

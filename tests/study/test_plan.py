@@ -194,8 +194,9 @@ def test_a_number_of_tasks_that_a_weighting_is_not_made_for_is_refused(tmp_path)
     file.write_text("\n".join(["x,t1,t2,t3,t4,g", *rows]) + "\n", encoding="utf-8")
     data = {"name": str(file), "protected": ["g"]}
     planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3"]}])
-    with pytest.raises(StudyError, match="is for 2 to 4 tasks, the study gives it 5"):
+    with pytest.raises(StudyError, match="is for 2 to 4 tasks, the study gives it 5") as told:
         planned(methods=["pcgrad"], datasets=[{**data, "targets": ["t1", "t2", "t3", "t4"]}])
+    assert told.value.where == "method 'pcgrad' on 'many.csv'"
 
 
 def test_a_method_that_cannot_be_checked_is_left_to_training(monkeypatch):
@@ -206,3 +207,36 @@ def test_a_method_that_cannot_be_checked_is_left_to_training(monkeypatch):
 
     monkeypatch.setattr(SingleTask, "tasks", broken)
     assert planned(methods=["single-task"], seeds=1).size[1] == 1
+
+
+class TestUnfit:
+    """biased-sampling takes no categorical attribute."""
+
+    def study(self, **how):
+        return Study(
+            methods=("biased-sampling", "ridge"),
+            datasets=({"name": "synthetic", "options": {"rows": 200}},),
+            seeds=1,
+            baseline=None,
+            **how,
+        )
+
+    def planned(self, monkeypatch, study):
+        from fairbench.facts import Facts
+        from fairbench_baselines.pre.biased_sampling import BiasedSampling
+
+        only = property(lambda self: Facts(takes=("continuous",)))
+        monkeypatch.setattr(BiasedSampling, "facts", only)
+        return plan(study, load())
+
+    def test_a_kind_that_a_method_does_not_take_is_refused_by_name(self, monkeypatch):
+        with pytest.raises(StudyError, match="takes no binary attribute such as 'group'") as found:
+            self.planned(monkeypatch, self.study())
+        assert "it takes continuous" in found.value.hint
+
+    def test_the_rest_goes_on_where_the_study_says_so(self, monkeypatch):
+        found = self.planned(monkeypatch, self.study(unfit="leave-out"))
+        assert [method for _, method in found.arms] == ["ridge"]
+        (told,) = found.left_out
+        assert told.startswith("biased-sampling is left out on synthetic: ")
+        assert {chunk.method for chunk in found.chunks()} == {"ridge"}

@@ -6,7 +6,7 @@ import fairbench
 from fairbench.analyze import DISPARITY_MARGIN, MARGIN, Run
 from fairbench.errors import StudyError
 from fairbench.plugins import load
-from fairbench.runner import Quiet
+from fairbench.progress import Quiet
 from fairbench.study import PrimarySpec, Study, plan, primary_views, validated
 
 RIDGE = {

@@ -1,4 +1,4 @@
-"""What the conformance classes share: how the component under test is made."""
+"""The base of all conformance classes, which makes the component under test."""
 
 from __future__ import annotations
 

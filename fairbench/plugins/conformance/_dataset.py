@@ -25,7 +25,7 @@ class DatasetConformance(Conformance):
     kind = "dataset"
 
     def locate(self, file: File, /) -> Path:
-        """Where the tests find `file`: overridden to give a sample, or the file itself."""
+        """Return where the tests find `file`; override it to give a sample, or the file itself."""
         raise AssertionError(f"override locate() to say where the tests find {file.name}")
 
     def test_card_says_what_it_is(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
+from fairbench.errors import StudyError
 from fairbench.plugins.conformance._base import Conformance
 from fairbench.weighting import Step, Weighting
 
@@ -22,7 +23,7 @@ STEPS = 3
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a rule answers at one step; `scale` is 1 where it scales no gradient."""
+    """The answers of a rule at one step; `scale` is 1 where it scales no gradient."""
 
     weights: Tensor
     objective: Tensor
@@ -37,7 +38,7 @@ class WeightingConformance(Conformance):
     Attributes
     ----------
     tasks
-        Numbers of tasks to try.
+        Numbers of tasks to try, as far as the rule is made for them.
     tradeoffs
         Trade-off values of the trials in a stack; they must suit the rule.
     signals
@@ -49,9 +50,18 @@ class WeightingConformance(Conformance):
     tradeoffs: ClassVar[tuple[float, ...]] = (0.25, 0.5, 0.75)
     signals: ClassVar[tuple[str, ...]] = ()
 
+    def test_refuses_the_numbers_of_tasks_that_it_is_not_made_for(self) -> None:
+        rule = self._rule()
+        fewest, most = type(rule).tasks
+        assert fewest >= 1, f"`tasks` begins at {fewest}"
+        assert most is None or most >= fewest, f"`tasks` ends at {most}, before {fewest}"
+        assert _takes(rule, fewest), f"the rule refuses {fewest} tasks"
+        for outside in (fewest - 1, *(() if most is None else (most + 1,))):
+            assert not _takes(rule, outside), f"the rule takes {outside} tasks"
+
     def test_stacked_equals_one_by_one(self) -> None:
         rule = self._rule()
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             steps = self._steps(rule, tasks)
             together = list(_follow(rule, steps, _begin(rule, tasks, len(self.tradeoffs))))
             for trial in range(len(self.tradeoffs)):
@@ -61,7 +71,7 @@ class WeightingConformance(Conformance):
 
     def test_shapes(self) -> None:
         rule = self._rule()
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             state = _begin(rule, tasks, len(self.tradeoffs))
             shapes = {name: tensor.shape for name, tensor in state[0].items()}
             many = (len(self.tradeoffs), tasks)
@@ -76,7 +86,7 @@ class WeightingConformance(Conformance):
 
     def test_finite_where_losses_or_gradients_vanish(self) -> None:
         rule = self._rule()
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             everywhere = torch.zeros(tasks, dtype=torch.float64)
             in_one_task = torch.ones(tasks, dtype=torch.float64)
             in_one_task[0] = 0.0
@@ -89,7 +99,7 @@ class WeightingConformance(Conformance):
 
     def test_changes_no_input_and_draws_no_randomness_of_its_own(self) -> None:
         rule = self._rule()
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             steps = self._steps(rule, tasks)
             before = [_inputs(step) for step in steps]
             outcomes = []
@@ -111,7 +121,7 @@ class WeightingConformance(Conformance):
         assert type(rule).objective is Weighting.objective, (
             "a rule with an objective of its own has no constant weights"
         )
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             state, parameters = _begin(rule, tasks, len(self.tradeoffs))
             after: Mapping[str, Tensor] = state
             for bare in self._steps(rule, tasks):
@@ -137,7 +147,7 @@ class WeightingConformance(Conformance):
         rule = self._rule()
         if type(rule).slopes is Weighting.slopes:
             return
-        for tasks in self.tasks:
+        for tasks in self._counts(rule):
             begin, parameters = _begin(rule, tasks, len(self.tradeoffs))
             state: Mapping[str, Tensor] = begin
             own = {n: (t.double() + 0.1).requires_grad_() for n, t in parameters.items()}
@@ -162,6 +172,12 @@ class WeightingConformance(Conformance):
         assert isinstance(rule, Weighting), f"{rule!r} is no fairbench.weighting.Weighting"
         return rule
 
+    def _counts(self, rule: Weighting) -> list[int]:
+        """Return the numbers of tasks to try: those of `tasks` that the rule takes."""
+        fewest, most = type(rule).tasks
+        taken = [n for n in self.tasks if n >= fewest and (most is None or n <= most)]
+        return taken or [fewest]
+
     def _steps(self, rule: Weighting, tasks: int) -> list[Step]:
         """Steps of a stack of trials (B, T), with everything that the rule asks for."""
         generator = torch.Generator().manual_seed(tasks)
@@ -185,6 +201,14 @@ class WeightingConformance(Conformance):
         ]
 
 
+def _takes(rule: Weighting, tasks: int) -> bool:
+    try:
+        rule.check_tasks(tasks)
+    except StudyError:
+        return False
+    return True
+
+
 def _gramian(gradients: Tensor) -> Tensor:
     return gradients @ gradients.mT
 
@@ -205,7 +229,7 @@ def _begin(
 def _follow(
     rule: Weighting, steps: list[Step], begin: tuple[dict[str, Tensor], dict[str, Tensor]]
 ) -> Iterator[_Outcome]:
-    """What the rule answers, step after step, with an epoch ending after each."""
+    """Yield the rule's answers, step after step, with an epoch ending after each."""
     state: Mapping[str, Tensor] = begin[0]
     for bare in steps:
         held = {name: tensor.clone() for name, tensor in state.items()}

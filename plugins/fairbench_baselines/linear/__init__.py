@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairbench.method import Facts
+from fairbench.facts import Facts
 from fairbench.plugins import MethodDescription
 
 __all__ = ["DESCRIPTIONS"]

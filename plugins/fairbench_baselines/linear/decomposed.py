@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairbench.method import Facts, Prediction, Tradeoff, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Tradeoff, Trial, Work
 from fairbench.wrap import sensitive
 from fairbench_baselines.linear.convex import least_squares
 from fairbench_baselines.linear.problem import Linear, Problem

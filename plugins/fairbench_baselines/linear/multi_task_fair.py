@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
-from fairbench.method import Facts, Method, Prediction, Tradeoff, Trained, Trial, Work, attempted
+from fairbench.facts import Facts
+from fairbench.method import Prediction, Sweep, Tradeoff, Trial, Work
 from fairbench.seeds import initial_seed
-from fairbench.wrap import Grouping, attributes_of, grouping, target_bins
+from fairbench.wrap import attributes_of, grouping, target_bins
 from fairbench_baselines.linear.convex import definite, minimum, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from fairbench.dataset import FloatArray, IntArray
     from fairbench.fold import Fold, Part
@@ -27,15 +28,18 @@ GRID = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
-class _Guesser:
-    """Groups (n,) of training rows, guessed out of bag, and what guesses those of others."""
+class _Membership:
+    """The groups that rows are trained and predicted by; None where the shared model predicts."""
 
+    count: int
     train: IntArray
-    guess: Callable[[FloatArray], IntArray]
+    validation: IntArray | None
+    test: IntArray | None
+    accuracy: float | None = None
 
 
 @dataclass(frozen=True)
-class MultiTaskFair(Method):
+class MultiTaskFair(Sweep):
     """Group models w₀ + v_g that share w₀, their mean predictions constrained to be equal.
 
     Minimises θ·L(w₀) + (1 − θ)·mean_g L_g(w₀ + v_g) + ρ(λ‖w₀‖² + (1 − λ)·mean_g‖v_g‖²) with the
@@ -55,7 +59,7 @@ class MultiTaskFair(Method):
     theta, lam, rho
         θ, λ and ρ above.
     trees
-        Of the random forest.
+        Of the random forest; with fewer than 30 some rows would be in the sample of every tree.
     attributes
         Protected attributes that form the groups; by default the dataset's first.
     """
@@ -65,7 +69,7 @@ class MultiTaskFair(Method):
     theta: Annotated[float, Ge(0), Le(1)] = 0.5
     lam: Annotated[float, Ge(0), Le(1)] = 0.5
     rho: Annotated[float, Gt(0)] = 0.01
-    trees: Annotated[int, Ge(1)] = 200
+    trees: Annotated[int, Ge(30)] = 100
     attributes: tuple[str, ...] = ()
 
     @property
@@ -85,57 +89,54 @@ class MultiTaskFair(Method):
     def check(self, fold: Fold, training: Training, /) -> None:
         attributes_of(fold, self.attributes)
 
-    def train(self, work: Work, /) -> Trained:
-        found = grouping(work.fold, self.attributes)
-        guessers: dict[int, _Guesser] = {}
+    def notes(self, work: Work, /) -> Sequence[str]:
+        return grouping(work.fold, self.attributes).notes
 
-        def fit(trial: Trial) -> Prediction:
-            if self.attribute == "predicted" and trial.seed not in guessers:
-                seed = initial_seed(work.entropy, trial) % 2**32
-                guessers[trial.seed] = self._guesser(work.fold, found, seed)
-            return self._fitted(trial, work.fold, found, guessers.get(trial.seed))
-
-        predictions = [
-            attempted(work.fold, lambda trial=trial: fit(trial))  # type: ignore[misc]
-            for trial in work.trials
-        ]
-        return Trained(predictions, notes=found.notes)
-
-    def _fitted(
-        self, trial: Trial, fold: Fold, found: Grouping, guesser: _Guesser | None
-    ) -> Prediction:
-        train = found.of(fold.split.train)
-        record = {}
-        if guesser is not None:
-            record["group_accuracy"] = np.array([float(np.mean(guesser.train == train))])
-            train = guesser.train
-        y, groups = fold.targets("train"), len(found.labels)
-        x = _with_one(fold.features("train"))
-        models = [self._models(x, column, train, groups, trial.value) for column in y.T]
-
-        def predict(part: Part) -> FloatArray:
-            here = _with_one(fold.features(part))
-            if self.attribute == "shared":
-                columns = [here @ w[0] for w in models]
-            else:
-                rows = fold.split[part]
-                of = found.of(rows) if guesser is None else guesser.guess(here[:, :-1])
-                columns = [((w[0] + w[1:])[of] * here).sum(axis=1) for w in models]
-            return fold.unscale(np.column_stack(columns))
-
-        return Prediction(predict("validation"), predict("test"), record)
-
-    def _guesser(self, fold: Fold, found: Grouping, seed: int) -> _Guesser:
+    def begin(self, trial: Trial, work: Work, /) -> _Membership:
+        fold = work.fold
+        found = grouping(fold, self.attributes)
+        rows = fold.split.train, fold.split.validation, fold.split.test
+        count, true = len(found.labels), found.of(rows[0])
+        match self.attribute:
+            case "shared":
+                return _Membership(count, true, None, None)
+            case "true":
+                return _Membership(count, true, found.of(rows[1]), found.of(rows[2]))
         from sklearn.ensemble import RandomForestClassifier
 
-        groups = found.of(fold.split.train)
         forest = RandomForestClassifier(
-            self.trees, oob_score=True, min_samples_leaf=2, random_state=seed
-        ).fit(fold.features("train"), groups)
-        votes = np.nan_to_num(forest.oob_decision_function_)
-        return _Guesser(
-            forest.classes_[votes.argmax(axis=1)],
-            lambda x: forest.predict(x) if len(x) else np.zeros(0, dtype=np.int64),
+            self.trees,
+            oob_score=True,
+            min_samples_leaf=2,
+            random_state=initial_seed(work.entropy, trial) % 2**32,
+        ).fit(fold.features("train"), true)
+        guessed = forest.classes_[np.nan_to_num(forest.oob_decision_function_).argmax(axis=1)]
+
+        def guess(part: Part) -> IntArray:
+            x = fold.features(part)
+            return np.asarray(forest.predict(x) if len(x) else np.zeros(0), dtype=np.int64)
+
+        accuracy = float(np.mean(guessed == true))
+        return _Membership(count, guessed, guess("validation"), guess("test"), accuracy)
+
+    def finish(self, begun: _Membership, trial: Trial, work: Work, /) -> Prediction:
+        fold, y = work.fold, work.fold.targets("train")
+        x = _with_one(fold.features("train"))
+        models = [self._models(x, column, begun.train, begun.count, trial.value) for column in y.T]
+
+        def predict(part: Part, groups: IntArray | None) -> FloatArray:
+            here = _with_one(fold.features(part))
+            if groups is None:
+                columns = [here @ w[0] for w in models]
+            else:
+                columns = [((w[0] + w[1:])[groups] * here).sum(axis=1) for w in models]
+            return fold.unscale(np.column_stack(columns))
+
+        record = {}
+        if begun.accuracy is not None:
+            record["group_accuracy"] = np.array([begun.accuracy])
+        return Prediction(
+            predict("validation", begun.validation), predict("test", begun.test), record
         )
 
     def _models(

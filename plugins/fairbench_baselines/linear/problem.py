@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge
 
-from fairbench.method import Facts, OneByOne, Prediction, Trial, Work
+from fairbench.facts import Facts
+from fairbench.method import OneByOne, Prediction, Trial, Work
 from fairbench.wrap import attributes_of, sensitive
 from fairbench_baselines.linear.convex import solve
 

@@ -1,4 +1,4 @@
-"""What a report is made of, whatever it is rendered as."""
+"""Blocks that a report is made of, whatever it is rendered as."""
 
 from __future__ import annotations
 

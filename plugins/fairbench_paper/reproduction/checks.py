@@ -1,4 +1,4 @@
-"""What holds: the honest protocol, and what noise alone would have reported."""
+"""Checks of what holds: the honest protocol, and what noise alone would have reported."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Figure:
 
 
 def figures(dataset: DatasetResult, /) -> Iterator[Figure]:
-    """Those of one dataset, in the paper's order."""
+    """Yield the figures of one dataset, in the paper's order."""
     if dataset.name == "boston":
         yield from _boston_data(dataset.pictures)
     else:
@@ -149,7 +149,7 @@ def _fronts(dataset: DatasetResult, number: int) -> Figure:
 
 
 def _top(dataset: DatasetResult, unit: Unit) -> float:
-    """Where the error axis ends: well above the paper's own points, outliers cut off."""
+    """Return the end of the error axis: well above the paper's own points, outliers cut off."""
     table = PAPER[dataset.name]
     ours = dataset.centre.unit(unit).front[1].ours.high
     return max(1.5 * max(point.error for point in table.front), min(ours, 3 * table.error))

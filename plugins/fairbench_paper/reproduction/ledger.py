@@ -99,7 +99,7 @@ def _boston(dataset: DatasetResult) -> Iterator[Entry]:
 
 
 def _blocks(dataset: DatasetResult) -> str:
-    """How the error of a block's first α compares with that of its last."""
+    """Say how the error of a block's first α compares with that of its last."""
     unit = dataset.unit
     curve = next(c for c in dataset.pictures.curves if (c.metric, c.rows) == (unit, "all"))
     blocks = [curve.median[start : start + BLOCK] for start in range(0, len(curve.median), BLOCK)]

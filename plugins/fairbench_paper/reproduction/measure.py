@@ -1,4 +1,4 @@
-"""From a run of the paper's protocol to the tables of a reading."""
+"""Measure the tables of a reading on a run of the paper's protocol."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def _baseline(unit: Unit, found: list[Split], table: Table) -> Iterator[Quantity
 
 
 def picked(points: FloatArray, /) -> tuple[FloatArray, FloatArray]:
-    """Of points (n, 2) in error and disparity, the fairest and the most accurate.
+    """Return the fairest and the most accurate of points (n, 2) in error and disparity.
 
     Ties go to the other axis, so that both are on the front.
     """

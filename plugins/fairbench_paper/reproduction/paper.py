@@ -16,7 +16,7 @@ from fairbench_paper.reproduction.studies import study
 if TYPE_CHECKING:
     from fairbench.analyze import Run
     from fairbench.plugins import Registry
-    from fairbench.runner import Progress
+    from fairbench.progress import Progress
 
 __all__ = ["PaperReproduction", "reproduce"]
 

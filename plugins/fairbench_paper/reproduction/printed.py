@@ -95,7 +95,7 @@ class Claim:
 
     @property
     def agrees(self) -> bool:
-        """Whether both are within half a point of each other."""
+        """Say whether both are within half a point of each other."""
         return abs(self.printed - self.recomputed) < 0.005
 
 

@@ -1,4 +1,4 @@
-"""Where the medians of a reproduction are expected, at any scale."""
+"""Ranges in which the medians of a reproduction are expected, at any scale."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Range:
 
     @property
     def name(self) -> str:
-        """What it is, in words."""
+        """The metric and the reading, in words."""
         return f"{self.metric.upper()} of {self.reading}"
 
 
@@ -49,7 +49,7 @@ def found(results: Results, /) -> Iterator[tuple[Range, float]]:
 
 
 def outside(results: Results, /) -> list[str]:
-    """What does not fall in its range, in words."""
+    """Say in words what does not fall in its range."""
     return [
         f"{each.name} is {value:.3g}, expected {each.low:g} to {each.high:g}"
         for each, value in found(results)

@@ -13,7 +13,7 @@ Role = Literal["main", "other", "honest", "noise"]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is trained.
+    """The amount of training.
 
     Parameters
     ----------

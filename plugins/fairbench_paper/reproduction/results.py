@@ -1,4 +1,4 @@
-"""What a reproduction found: frozen, and the same in JSON."""
+"""The results of a reproduction: frozen, and the same in JSON."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class Honest:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What picking the best on test gives where nothing was changed but the seed.
+    """The gain from picking the best on test where nothing but the seed was changed.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ class Front:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What the figures of a dataset are drawn from.
+    """The data that the figures of a dataset are drawn from.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From a reading to the study that is run for it."""
+"""Build the study that is run for a reading."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def repeats(reading: Reading, scale: Scale, /) -> int:
 
 
 def study(reading: Reading, scale: Scale, /) -> Study:
-    """What is to be run for a reading that trains something."""
+    """Return the study to be run for a reading that trains something."""
     values: dict[str, Any] = {
         "name": reading.name,
         "datasets": [{"name": reading.dataset}],

@@ -112,7 +112,7 @@ def draw(title: str, description: str, panels: Sequence[Panel], /) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From values to pixels: those of x grow to the right, those of y upwards."""
+    """Maps values to pixels: those of x grow to the right, those of y upwards."""
 
     low: float
     high: float

@@ -42,7 +42,7 @@ MANY = frozenset(range(1, 9))
 
 
 def _others(dataset: DatasetResult) -> list[tuple[str, ReadingResult, Unit]]:
-    """What stands beside the paper: the centre in its unit, the closest, the centre otherwise."""
+    """List what stands beside the paper: the centre, the closest, the centre in the other unit."""
     centre, closest, unit = dataset.centre, dataset.closest, dataset.unit
     other: Unit = "rmse" if unit == "mse" else "mse"
     found = [(f"{centre.name}, as {unit.upper()}", centre, unit)]
@@ -74,7 +74,7 @@ def baseline_table(dataset: DatasetResult, /) -> Facts:
 
 
 def front_table(dataset: DatasetResult, /) -> Facts:
-    """What characterises the front of Table 2 or 4."""
+    """Return what characterises the front of Table 2 or 4."""
     return _side_by_side(dataset, "front")
 
 
@@ -155,7 +155,7 @@ def percentages_table(names: list[str], /) -> Facts:
 
 
 def ranges_table(results: Results, /) -> Facts:
-    """Where medians are expected, and where they are."""
+    """Tabulate where medians are expected, and where they are."""
     rows = [
         [f"{each.dataset}: {each.name}", f"{each.low:g} to {each.high:g}", number(value)]
         for each, value in found(results)
@@ -195,7 +195,7 @@ def _relative(each: Comparison) -> str:
 
 
 def noise_table(dataset: DatasetResult, /) -> Facts:
-    """What the paper's way of picking gives with the method and without."""
+    """Tabulate what the paper's way of picking gives with the method and without."""
     noise = dataset.noise
     rows = [
         [
@@ -214,7 +214,7 @@ def noise_table(dataset: DatasetResult, /) -> Facts:
 
 
 def correlations_table(dataset: DatasetResult, /) -> Facts:
-    """What α does, reading by reading, and under the honest protocol."""
+    """Tabulate what α does, reading by reading, and under the honest protocol."""
     sources = [(reading.name, reading.correlations) for reading in dataset.readings]
     sources.append(("honest protocol", dataset.honest.correlations))
     return Facts(

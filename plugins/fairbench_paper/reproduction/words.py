@@ -37,7 +37,7 @@ def interval(low: float | None, high: float | None, /) -> str:
 
 
 def percentile(quantity: Quantity, /) -> str:
-    """Where the paper's figure lies among ours."""
+    """Say where the paper's figure lies among ours."""
     if quantity.percentile <= 0:
         return "below all"
     if quantity.percentile >= 100:

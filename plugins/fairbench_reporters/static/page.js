@@ -225,7 +225,7 @@ function listen() {
     byId(id).addEventListener("change", redraw);
   }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  const folded = [...document.querySelectorAll("#summary details, #quality details, #front-points, #group-points")]
+  const folded = [...document.querySelectorAll("main details:not(#troubles details, #reproduce details)")]
     .filter((details) => !details.open);
   const printing = (now) => () => {
     document.documentElement.classList.toggle("printing", now);
