@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fairbench.analyze import EDITION
 from fairbench.dataset import Protected
 from fairbench.fold import Split
 from fairbench.method import Prediction, Trained, Trial
@@ -226,7 +227,7 @@ def _manifest(methods, sets, facts, splits, trials, done, failed, seed) -> dict:
         "methods": {label: {arm.label: arm.facts for arm in methods} for label in sets},
         "baseline": methods[0].label,
         "axes": {"error": "rmse", "disparity": "rmse-disparity"},
-        "rules": 2,
+        "rules": EDITION,
         "primary": {
             "error": "rmse",
             "disparity": "rmse-disparity",
