@@ -13,7 +13,7 @@ __all__ = ["engine_for"]
 
 
 def engine_for(prepared: Prepared, /) -> Engine:
-    """Return the engine that ``training.kernel`` asks for, as far as it supports the network.
+    """Return the engine that ``training.kernel`` asks for, where it has what the chunk needs.
 
     Raises
     ------

@@ -53,8 +53,11 @@ def test_a_larger_model_batch_or_table_takes_more():
     assert usual.order - 8 * 83 == 2 * (single.order - 8 * 83)
     patient = footprint(make_work(VALUES, patience=3), hidden=(9, 6))
     assert patient.trial > usual.trial
-    by_gradients = joint("pcgrad")(architecture={"hidden": (9, 6)})
-    assert prepare(by_gradients, make_work(VALUES)).footprint.trial > usual.trial
+    by_gramian, keeps_them, draws_each = (
+        prepare(joint(name)(architecture={"hidden": (9, 6)}), make_work(VALUES)).footprint.trial
+        for name in ("pcgrad", "moco", "graddrop")
+    )
+    assert usual.trial < by_gramian < keeps_them < draws_each
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
