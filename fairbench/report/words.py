@@ -34,11 +34,14 @@ def percent(share: float, /) -> str:
 
 
 def spread(mean: float, deviation: float, /) -> str:
-    """Mean ± standard deviation: this with two significant digits, that to the same place."""
+    """A mean with its standard deviation: this with two significant digits, that to the same place.
+
+    Not as ±, which readers take for an interval.
+    """
     if pd.isna(deviation) or deviation == 0:
         return number(mean)
     places = min(8, max(0, 1 - floor(log10(deviation))))
-    return f"{mean:,.{places}f} ± {deviation:,.{places}f}"
+    return f"{mean:,.{places}f}, sd {deviation:,.{places}f}"
 
 
 def _plain(value: float, digits: int, sign: str = "") -> str:

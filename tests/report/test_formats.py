@@ -49,7 +49,7 @@ def test_text_formats_tell_of_every_method_failure_and_warning(render, run, form
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "html", "latex"])
 def test_formats_show_the_numbers_of_the_analysis(render, run, contents, form):
-    text = render(form, run).replace(r"$\pm$", "±")
+    text = render(form, run)
     for point in contents.averages.itertuples():
         assert spread(point.error, point.error_sd) in text
         assert spread(point.disparity, point.disparity_sd) in text
@@ -60,8 +60,8 @@ def test_formats_show_the_numbers_of_the_analysis(render, run, contents, form):
 @pytest.mark.parametrize(
     ("mean", "deviation", "words"),
     [
-        (3.14159, 0.2718, "3.14 ± 0.27"),
-        (1234.6, 56.7, "1,235 ± 57"),
+        (3.14159, 0.2718, "3.14, sd 0.27"),
+        (1234.6, 56.7, "1,235, sd 57"),
         (0.5, 0.0, "0.5"),
         (0.5, float("nan"), "0.5"),
         (float("nan"), float("nan"), "–"),

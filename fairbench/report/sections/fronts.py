@@ -46,7 +46,7 @@ class Fronts(Section):
             tuple(rows),
             numbers=(2, 3, 4),
             name="fronts",
-            title="Fronts chosen on selection rows; mean ± sd over splits and seeds on test rows",
+            title="Fronts chosen on selection rows; means (sd) over splits and seeds on test rows",
         )
 
     def data(self, contents: Contents, /) -> Iterator[Data]:

@@ -63,7 +63,8 @@ class Groups(Section):
 
 def _intervals(contents: Contents, aspect: Aspect) -> Cells:
     """What the disparity metric says of every group of every method."""
-    header = ("method", "group", "rows or clusters", contents.axes.disparity, "95 % interval")
+    compared = f"compared by {contents.axes.disparity}"
+    header = ("method", "group", "rows or clusters", compared, "95 % interval")
     rows = tuple(
         (r.method, r.group, str(r.units), number(r.value), between(r.low, r.high))
         for r in rows_of(aspect.of(contents.table(Run.group_intervals)))
@@ -76,7 +77,7 @@ def _drawn(contents: Contents, aspect: Aspect) -> Intervals:
     own = rows_of(aspect.of(contents.table(Run.group_intervals)))
     return Intervals(
         name="groups",
-        axis=f"{contents.axes.disparity} of a group",
+        axis=f"values that {contents.axes.disparity} compares",
         marks=tuple(Mark(f"{r.method}: {r.group}", r.value, r.low, r.high) for r in own),
         caption=(
             "Dots are means over splits and seeds on test rows, bars their 95 % intervals. Groups "

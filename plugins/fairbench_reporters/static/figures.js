@@ -26,10 +26,10 @@ function number(value) {
 }
 
 // The spread with two significant digits, the centre to the same place.
-function plusMinus(centre, spread) {
+function withSpread(centre, spread) {
   if (!spread) return number(centre);
   const places = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(spread))));
-  return `${centre.toFixed(places)} ± ${spread.toFixed(places)}`;
+  return `${centre.toFixed(places)}, sd ${spread.toFixed(places)}`;
 }
 
 function ink() {
@@ -109,8 +109,8 @@ function told(set, view, point, who) {
     `<b>${safe(set.methods[point.method].label)}</b>`,
     safe(valueName(set, point)),
     who,
-    `${safe(view.error)}: ${plusMinus(point.x, point.sdx ?? null)}`,
-    `${safe(view.disparity)}: ${plusMinus(point.y, point.sdy ?? null)}`,
+    `${safe(view.error)}: ${withSpread(point.x, point.sdx ?? null)}`,
+    `${safe(view.disparity)}: ${withSpread(point.y, point.sdy ?? null)}`,
   ].join("<br>");
 }
 
@@ -132,7 +132,7 @@ function frontFigure(set, view, found, fronts) {
     traces.push({
       ...shared, mode: "lines+markers", showlegend: true, name: safe(short(method.label, 32)),
       x: fronts[m].map((p) => p.x), y: fronts[m].map((p) => p.y),
-      text: fronts[m].map((p) => told(set, view, p, `mean ± sd of ${p.count} trainings`)),
+      text: fronts[m].map((p) => told(set, view, p, `mean (sd) of ${p.count} trainings`)),
       line: { color: colour, width: 1.5, dash },
       marker: { symbol, size: 11, color: colour, line: { width: 1, color: ink().back } },
     });
@@ -298,7 +298,7 @@ function curvesFigure(set, view, found, m) {
   return { traces, layout: layout(axes) };
 }
 
-// Errors by group at each method's matched point: every split, and mean ± sd over them.
+// Errors by group at each method's matched point: every split, their mean and standard deviation.
 function groupsFigure(set, view, chosen) {
   const colours = ink();
   const labels = set.protected[view.protected].labels;
@@ -329,7 +329,7 @@ function groupsFigure(set, view, chosen) {
       x: rows.map((r) => r.centre), y: rows.map((r) => r.m + offset),
       error_x: { type: "data", array: rows.map((r) => r.spread ?? 0), color: colour, thickness: 2 },
       text: rows.map((r) => `<b>${safe(set.methods[r.m].label)}</b>, ${safe(label)}<br>`
-        + `mean ± sd of ${r.count} trainings<br>${view.groupError}: ${plusMinus(r.centre, r.spread)}`),
+        + `mean (sd) of ${r.count} trainings<br>${view.groupError}: ${withSpread(r.centre, r.spread)}`),
       marker: { symbol, size: 12, color: colour, line: { width: 1, color: colours.back } },
     });
   });

@@ -143,7 +143,7 @@ function setTable(id, header, rows) {
 
 function frontTable(set, shown, fronts) {
   const rows = fronts.flat().map((p) => [
-    set.methods[p.method].label, valueName(set, p), plusMinus(p.x, p.sdx), plusMinus(p.y, p.sdy),
+    set.methods[p.method].label, valueName(set, p), withSpread(p.x, p.sdx), withSpread(p.y, p.sdy),
     String(p.count)]);
   setTable("front-points", ["method", "trade-off", shown.error, shown.disparity, "trainings"], rows);
 }
@@ -155,7 +155,7 @@ function groupTable(set, shown, chosen) {
     const own = chosen.filter((p) => p.method === m);
     const cells = labels.map((_, g) => {
       const values = own.map((p) => tables[g][p.trial]).filter((v) => v !== null);
-      return values.length ? plusMinus(mean(values), deviation(values)) : "–";
+      return values.length ? withSpread(mean(values), deviation(values)) : "–";
     });
     const values = own.map((p) => p.value).filter((v) => v !== null);
     const within = own.filter((p) => p.within).length;

@@ -95,28 +95,3 @@ def test_rules_trace_under_vmap(name, rule, step, draw):
 
     stacked = one.weights(step(one, gramian=gramian))[0]
     torch.testing.assert_close(torch.func.vmap(single)(gramian), stacked)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("tasks", [2, 3])
-@pytest.mark.parametrize("name", GRAMIAN)
-def test_rules_run_inside_a_captured_graph(name, tasks, rule, step, draw):
-    if tasks > MOST_TASKS.get(name, 6):
-        return
-    one = rule(name)
-    first, second = draw(8, tasks).cuda(), draw(8, tasks, seed=1).cuda()
-    gramian = first @ first.mT
-    state = {k: v.cuda().double().expand(8, *v.shape) for k, v in one.initial_state(tasks).items()}
-    held = step(one, gramian=gramian, state=state)
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        one.weights(held)
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        weights, _ = one.weights(held)
-    gramian.copy_(second @ second.mT)
-    graph.replay()
-    expected = one.weights(step(one, gramian=second @ second.mT, state=state))[0]
-    torch.testing.assert_close(weights, expected)
