@@ -78,15 +78,18 @@ def test_a_run_is_a_pilot(make_run, metrics):
     assert half.spread.seed_sd == found.spread.seed_sd
 
 
-def data(gap, rows=400):
+def data(gap, rows=400, clusters=None):
+    """Noise is `1 + gap` times as large in the second group, or in every second cluster."""
     rng = np.random.default_rng(3)
-    groups = rng.integers(0, 2, rows)
+    of = None if clusters is None else rng.integers(0, clusters, rows)
+    groups = rng.integers(0, 2, rows) if of is None else of % 2
     features = rng.normal(size=(rows, 3))
     y = features.sum(axis=1) + rng.normal(size=rows) * (1 + gap * groups)
     attribute = Protected("sex", "binary", groups.astype(float), groups, ("f", "m"))
     card = Card(title="", source="", licence="")
+    named = "" if of is None else "person"
     return Dataset(
-        "toy", features, ("a", "b", "c"), y[:, None], ("y",), (attribute,), None, "", card
+        "toy", features, ("a", "b", "c"), y[:, None], ("y",), (attribute,), of, named, card
     )
 
 
@@ -102,6 +105,19 @@ def said(dataset, comparisons=1, size=400):
 
 def test_a_study_that_cannot_find_anything_is_told_so():
     assert said(data(gap=2.0)) == {}
-    told = said(data(gap=0.0), comparisons=20)["toy"]
+    told = said(data(gap=0.5), comparisons=10**6)["toy"]
     assert "even a complete removal of the rmse-disparity" in told
     assert "fairbench plan" in told
+
+
+def test_a_disparity_within_chance_is_told_before_training():
+    told = said(data(gap=0.0))["toy"]
+    assert "usually find nothing to repair" in told
+    assert "only more rows" in told
+
+
+def test_few_people_are_few_however_many_rows_they_have():
+    assert said(data(gap=2.0, clusters=40)) == {}
+    told = said(data(gap=2.0, clusters=4))["toy"]
+    assert told.startswith("on toy no study could tell the rmse-disparity of a baseline from")
+    assert "with 4 tested clusters no p-value can be below" in told
