@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 if TYPE_CHECKING:
     from fairbench.dataset import ProtectedKind
 
 __all__ = ["Facts"]
+
+AtPrediction = Literal["no", "predicted", "yes"]
+InTraining = Literal["none", "fraction", "labels"]
+
+_AT_PREDICTION: tuple[AtPrediction, ...] = get_args(AtPrediction)
+_IN_TRAINING: tuple[InTraining, ...] = get_args(InTraining)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +39,8 @@ class Facts:
         Kinds of attribute that it can be trained with.
     """
 
-    at_prediction: Literal["no", "yes", "predicted"] = "no"
-    in_training: Literal["none", "labels", "fraction"] = "none"
+    at_prediction: AtPrediction = "no"
+    in_training: InTraining = "none"
     randomised: bool = False
     takes: tuple[ProtectedKind, ...] = ("binary", "categorical", "continuous")
 
@@ -54,12 +62,14 @@ class Facts:
 
     def within(self, base: Facts, /) -> Facts:
         """The facts of a method with these that wraps a method with those of `base`."""
-        orders = (("no", "predicted", "yes"), ("none", "fraction", "labels"))
-        mine, its = ((facts.at_prediction, facts.in_training) for facts in (self, base))
-        most = [max(a, b, key=order.index) for order, a, b in zip(orders, mine, its, strict=True)]
         return Facts(
-            at_prediction=most[0],  # type: ignore[arg-type]
-            in_training=most[1],  # type: ignore[arg-type]
+            _most(_AT_PREDICTION, self.at_prediction, base.at_prediction),
+            _most(_IN_TRAINING, self.in_training, base.in_training),
             randomised=self.randomised or base.randomised,
             takes=tuple(kind for kind in self.takes if kind in base.takes),
         )
+
+
+def _most(ascending: tuple[T, ...], one: T, other: T) -> T:
+    """The later of two in an ascending order."""
+    return max(one, other, key=ascending.index)

@@ -6,6 +6,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from fairbench.errors import transient
@@ -224,10 +225,7 @@ class OneByOne(Method):
 
     def train(self, work: Work, /) -> Trained:
         return Trained(
-            [
-                attempted(work.fold, lambda trial=trial: self.fit(trial, work))  # type: ignore[misc]
-                for trial in work.trials
-            ]
+            [attempted(work.fold, partial(self.fit, trial, work)) for trial in work.trials]
         )
 
 
@@ -258,10 +256,7 @@ class Sweep(Method):
             return self.finish(begun[trial.seed], trial, work)
 
         return Trained(
-            [
-                attempted(work.fold, lambda trial=trial: fit(trial))  # type: ignore[misc]
-                for trial in work.trials
-            ],
+            [attempted(work.fold, partial(fit, trial)) for trial in work.trials],
             notes=self.notes(work),
         )
 

@@ -5,7 +5,7 @@
 
 from fairbench.analyze import View
 from fairbench.report.across import Comparison
-from fairbench.report.blocks import Block, Cells, Code, Facts, Intervals, Mark, Said, Verdict
+from fairbench.report.blocks import Block, Cells, Code, Definitions, Intervals, Mark, Said, Verdict
 from fairbench.report.contents import Contents, gather
 from fairbench.report.judgement import Judgement
 from fairbench.report.points import averaged_fronts
@@ -24,8 +24,8 @@ __all__ = [
     "Comparison",
     "Contents",
     "Data",
+    "Definitions",
     "Documents",
-    "Facts",
     "Heading",
     "Intervals",
     "Judgement",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Block", "Cells", "Code", "Facts", "Intervals", "Mark", "Said", "Verdict"]
+__all__ = ["Block", "Cells", "Code", "Definitions", "Intervals", "Mark", "Said", "Verdict"]
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Definitions:
     """What something is called, and what it is, line by line; `folded` as in `Cells`."""
 
-    kind: ClassVar[str] = "facts"
+    kind: ClassVar[str] = "definitions"
     pairs: tuple[tuple[str, str], ...]
     title: str = ""
     folded: bool = False
@@ -121,4 +121,4 @@ class Intervals:
     room: float = 0.0
 
 
-Block = Said | Verdict | Cells | Facts | Code | Intervals
+Block = Said | Verdict | Cells | Definitions | Code | Intervals

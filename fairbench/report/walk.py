@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fairbench.report.blocks import Block, Cells, Code, Facts, Said
+from fairbench.report.blocks import Block, Cells, Code, Definitions, Said
 from fairbench.report.sections import SECTIONS
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _folded(block: Block, details: bool) -> bool:
     match block:
         case Code():
             return block.folded
-        case Cells() | Facts() | Said():
+        case Cells() | Definitions() | Said():
             return block.folded and not details
         case _:
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -126,9 +127,7 @@ class PostProcessor(Wrapper):
         predictions = [
             attempted(
                 work.fold,
-                lambda trial=trial: self._adjusted(  # type: ignore[misc]
-                    trial, by_seed[trial.seed], groups, work
-                ),
+                partial(self._adjusted, trial, by_seed[trial.seed], groups, work),
             )
             for trial in work.trials
         ]

@@ -11,8 +11,8 @@ from fairbench.report import (
     Block,
     Cells,
     Code,
+    Definitions,
     Documents,
-    Facts,
     Heading,
     Intervals,
     Reporter,
@@ -81,7 +81,7 @@ def _lines(block: Heading | Block, place: str) -> Iterator[str]:
         case Cells():
             where = f"{place}: " if place else ""
             yield from _table(block, f"{where}{block.title}.")
-        case Facts():
+        case Definitions():
             yield f"\\noindent {_escaped(block.title)}"
             yield r"\begin{description}"
             yield from (f"\\item[{{{_escaped(k)}}}] {_escaped(v)}" for k, v in block.pairs)

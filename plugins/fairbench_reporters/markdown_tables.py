@@ -13,8 +13,8 @@ from fairbench.report import (
     Block,
     Cells,
     Code,
+    Definitions,
     Documents,
-    Facts,
     Heading,
     Intervals,
     Reporter,
@@ -53,7 +53,7 @@ def _lines(block: Heading | Block) -> Iterator[str]:
         case Cells():
             yield from (f"{_escaped(block.title)}.", "")
             yield from _table(block)
-        case Facts():
+        case Definitions():
             yield from (f"{_escaped(block.title)}:", "")
             yield from (f"- {_escaped(name)}: {_escaped(words)}" for name, words in block.pairs)
         case Code():

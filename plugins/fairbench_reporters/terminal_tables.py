@@ -12,8 +12,8 @@ from fairbench.report import (
     Block,
     Cells,
     Code,
+    Definitions,
     Documents,
-    Facts,
     Heading,
     Intervals,
     Reporter,
@@ -73,7 +73,7 @@ def _show(console: Console, block: Heading | Block) -> None:
             _say(console, f"• {block.sentence}", _STYLES.get(block.verdict, ""))
         case Cells():
             _table(console, block)
-        case Facts():
+        case Definitions():
             _say(console, block.title, "bold")
             for name, words in block.pairs:
                 _say(console, f"  {name}: {words}")

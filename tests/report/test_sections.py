@@ -16,7 +16,7 @@ from fairbench.report import (
     Cells,
     Code,
     Data,
-    Facts,
+    Definitions,
     Intervals,
     Mark,
     Said,
@@ -47,7 +47,7 @@ class Extra(Section):
         yield Code("command to copy", title="A command")
 
     def of_sheet(self, contents, sheet) -> Iterator:
-        yield Facts((("colour", f"of {sheet.label}"),), title="Some facts")
+        yield Definitions((("colour", f"of {sheet.label}"),), title="Some facts")
 
     def of_aspect(self, contents, aspect) -> Iterator:
         yield Verdict("curious", f"a sentence on {aspect.target}")

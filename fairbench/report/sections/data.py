@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from fairbench.report.blocks import Block, Facts
+from fairbench.report.blocks import Block, Definitions
 from fairbench.report.section import Data, Section
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class DataCards(Section):
 
     def of_sheet(self, contents: Contents, sheet: Sheet, /) -> Iterator[Block]:
         told = tuple((name, words) for name, words in _card(contents, sheet) if words)
-        yield Facts(told, title=f"{sheet.facts['title']}")
+        yield Definitions(told, title=f"{sheet.facts['title']}")
 
     def data(self, contents: Contents, /) -> Iterator[Data]:
         yield Data("groups", contents.groups, bulky=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from fairbench.analyze import in_words
-from fairbench.report.blocks import Block, Facts
+from fairbench.report.blocks import Block, Definitions
 from fairbench.report.section import Section
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Rules(Section):
     title: ClassVar[str] = "How verdicts are reached"
 
     def of_report(self, contents: Contents, /) -> Iterator[Block]:
-        yield Facts(
+        yield Definitions(
             _of("fairness"),
             title=(
                 "Differences are paired by split. Intervals and p-values allow for training sets "
@@ -31,7 +31,7 @@ class Rules(Section):
             ),
             folded=True,
         )
-        yield Facts(_of("accuracy"), title="Accuracy has a verdict of its own", folded=True)
+        yield Definitions(_of("accuracy"), title="Accuracy has a verdict of its own", folded=True)
 
 
 def _of(judged: str) -> tuple[tuple[str, str], ...]:

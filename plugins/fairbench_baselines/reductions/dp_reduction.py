@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -98,10 +99,7 @@ class DPReduction(Wrapper):
             }
             return Prediction(whole[:cut], whole[cut:], record)
 
-        predictions = [
-            attempted(work.fold, lambda trial=trial: fit(trial))  # type: ignore[misc]
-            for trial in work.trials
-        ]
+        predictions = [attempted(work.fold, partial(fit, trial)) for trial in work.trials]
         return Trained(predictions, steps[0], [*dict.fromkeys(notes), *found.notes])
 
     def _column(
