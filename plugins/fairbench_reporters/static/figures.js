@@ -298,7 +298,7 @@ function curvesFigure(set, view, found, m) {
   return { traces, layout: layout(axes) };
 }
 
-// Errors by group at each method's matched point: every split, their mean and standard deviation.
+// Errors by group at each method's matched point: every training, and their means.
 function groupsFigure(set, view, chosen) {
   const colours = ink();
   const labels = set.protected[view.protected].labels;
@@ -327,7 +327,6 @@ function groupsFigure(set, view, chosen) {
     traces.push({
       ...shared, mode: "markers", showlegend: true, name: safe(short(label, 24)),
       x: rows.map((r) => r.centre), y: rows.map((r) => r.m + offset),
-      error_x: { type: "data", array: rows.map((r) => r.spread ?? 0), color: colour, thickness: 2 },
       text: rows.map((r) => `<b>${safe(set.methods[r.m].label)}</b>, ${safe(label)}<br>`
         + `mean (sd) of ${r.count} trainings<br>${view.groupError}: ${withSpread(r.centre, r.spread)}`),
       marker: { symbol, size: 12, color: colour, line: { width: 1, color: colours.back } },
