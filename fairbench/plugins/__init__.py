@@ -8,7 +8,7 @@ from fairbench.plugins._code import Code, analysis_code, code_of, code_of_class,
 from fairbench.plugins._component import Component, Part
 from fairbench.plugins._discover import Plugin, Problem
 from fairbench.plugins._options import REQUIRED, Option
-from fairbench.plugins._parts import digest_of_parts, made_declared, parts_of
+from fairbench.plugins._parts import digest_of_parts, made_declared, parts_of, trains_networks
 from fairbench.plugins._short_form import WEIGHTED
 from fairbench.plugins.descriptions import (
     API_VERSION,
@@ -61,4 +61,5 @@ __all__ = [
     "load",
     "made_declared",
     "parts_of",
+    "trains_networks",
 ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fairbench.plugins._component import Component
     from fairbench.plugins.registry import Registry
 
-__all__ = ["digest_of_parts", "made_declared", "parts_of"]
+__all__ = ["digest_of_parts", "made_declared", "parts_of", "trains_networks"]
 
 DEEPEST = 20
 """Components within one another before that counts as endless."""
@@ -38,6 +38,11 @@ def parts_of(
         Where a component is made of itself, or `uses` returns anything but `Use`.
     """
     return tuple(_walk(registry, Part(component, options), instance, ()))
+
+
+def trains_networks(parts: Iterable[Part], /) -> bool:
+    """Whether any part of a method is a network, so that ``training.kernel`` matters to it."""
+    return any(part.component.kind == "model" for part in parts)
 
 
 def _walk(

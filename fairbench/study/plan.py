@@ -12,7 +12,7 @@ from fairbench.data import is_table_file, open_dataset
 from fairbench.errors import StudyError
 from fairbench.fold import Fold, Split
 from fairbench.method import Method, Trial
-from fairbench.plugins import parts_of
+from fairbench.plugins import parts_of, trains_networks
 from fairbench.protocol import Protocol
 from fairbench.seeds import split_seed
 from fairbench.study.check_splits import check_groups, check_kind
@@ -51,8 +51,8 @@ class Arm:
 
     @property
     def trains_networks(self) -> bool:
-        """Whether any part is a network, so that ``training.kernel`` matters."""
-        return any(part.component.kind == "model" for part in self.parts)
+        """Whether any part is a network."""
+        return trains_networks(self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fairbench.seeds import derive
 if TYPE_CHECKING:
     from fairbench.dataset import FloatArray, IntArray
 
-__all__ = ["Calibrated", "Source", "calibrate", "trains_networks"]
+__all__ = ["Calibrated", "Source", "calibrate"]
 
 Source = Literal["cross", "holdout", "train"]
 FOLDS = 5
@@ -41,16 +41,6 @@ class Calibrated:
     rows: IntArray
     calibration: FloatArray
     held_out: Prediction
-
-
-def trains_networks(method: Method, /) -> bool:
-    """Whether it builds a model, itself or in a method that it uses."""
-    from fairbench.plugins import load
-
-    return any(
-        use.kind == "model" or (use.kind == "method" and trains_networks(load().build(use)))
-        for use in method.uses()
-    )
 
 
 def calibrate(

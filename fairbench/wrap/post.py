@@ -13,7 +13,7 @@ import numpy as np
 from fairbench.facts import Facts
 from fairbench.method import Prediction, Trained, Trial, Work, attempted
 from fairbench.seeds import derive
-from fairbench.wrap.calibration import Calibrated, Source, calibrate, trains_networks
+from fairbench.wrap.calibration import Calibrated, Source, calibrate
 from fairbench.wrap.draws import uniforms
 from fairbench.wrap.groups import Grouping, attributes_of, grouping
 from fairbench.wrap.wrapper import Wrapper
@@ -118,7 +118,7 @@ class PostProcessor(Wrapper):
     def train(self, work: Work, /) -> Trained:
         base = self.built()
         trials = self.base_trials(base, work.trials)
-        source: Source = "holdout" if trains_networks(base) else "cross"
+        source: Source = "holdout" if self.trains_networks(base) else "cross"
         if self.calibration != "auto":
             source = self.calibration
         calibrated, steps, notes = calibrate(base, trials, work, source)

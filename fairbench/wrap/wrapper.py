@@ -70,6 +70,14 @@ class Wrapper(Method):
             )
         return found
 
+    def trains_networks(self, base: Method, /) -> bool:
+        """Whether the base, as `built` gives it, is a network or made of one."""
+        from fairbench.plugins import load, parts_of, trains_networks
+
+        registry = load()
+        part = registry.part("method", self.base, self.base_options)
+        return trains_networks(parts_of(registry, part.component, part.options, base))
+
     def check(self, fold: Fold, training: Training, /) -> None:
         self.built().check(fold, training)
 
