@@ -66,11 +66,12 @@ def hopeless(
         column = data.target_names.index(target)
         attribute = next(a for a in data.protected if a.name == protected)
         tested = [_tested(data, part, column) for part in splits[name]]
-        told = _within_chance(data, attribute, tested, metric) or _too_small(
-            splits[name], attribute, tested, metric, seeds, comparisons
-        )
-        if told:
-            found[name] = f"on {name} {told}"
+        told = [
+            _within_chance(data, attribute, tested, metric),
+            _too_small(splits[name], attribute, tested, metric, seeds, comparisons),
+        ]
+        if any(told):
+            found[name] = f"on {name} " + "; and ".join(filter(None, told))
     return found
 
 
