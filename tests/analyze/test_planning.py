@@ -7,6 +7,7 @@ from fairbench.analyze.planning import rotation, spread_of
 from fairbench.dataset import Card, Dataset, Protected
 from fairbench.fold import Split
 from fairbench.plugins import load
+from fairbench.study import Study, plan
 
 
 def pairs(splits, seeds, spread, rng):
@@ -126,3 +127,14 @@ def test_few_people_are_few_however_many_rows_they_have():
     told = said(data(gap=2.0, clusters=4))["toy"]
     assert told.startswith("on toy no study could tell the rmse-disparity of a baseline from")
     assert "with 4 tested clusters no p-value can be below" in told
+
+
+def test_of_parkinson_it_is_told_before_training():
+    resolved = plan(Study(methods=["ridge"], datasets=["parkinson"]), load())
+    metric = load().find("metric", "rmse-disparity")
+    views = {"parkinson": ("motor_UPDRS", "sex")}
+    told = hopeless(resolved.datasets, resolved.splits, views, metric, 2, 1)["parkinson"]
+    assert "nothing to repair, whatever a method does" in told
+    assert "the rmse-disparity is about 1.8" in told
+    assert "dealt at random it is below 3.28 in 95 of 100" in told
+    assert "only more clusters" in told
