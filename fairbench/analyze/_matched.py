@@ -14,6 +14,7 @@ from fairbench.analyze._once import once_per_view
 from fairbench.analyze._tabled import Tables
 from fairbench.analyze.arbitrariness import arbitrariness_table
 from fairbench.analyze.debiased import debiased_table
+from fairbench.analyze.described import described
 from fairbench.analyze.group_evidence import group_tables
 from fairbench.analyze.held_out import held_out, points_deployed
 from fairbench.analyze.intervals import Correction
@@ -129,17 +130,23 @@ class Matched(Tables):
 
         Of the baseline and of every method where it is matched with it.
         """
-        return self._by_group(view)[0]
+        return self._concluded(self._by_group(view)[0], "low", "high")
 
     @once_per_view
     def group_pairs(self, view: View = DECLARED, /) -> pd.DataFrame:
         """How sure it is that two groups differ: see `fairbench.analyze.group_tables`."""
-        return self._by_group(view)[1]
+        pairs = self._by_group(view)[1]
+        return self._concluded(pairs, "low", "high", "p", "adjusted_p", "evidence")
 
     @once_per_view
     def arbitrariness(self, view: View = DECLARED, /) -> pd.DataFrame:
         """How far predictions move with the seed: see `fairbench.analyze.arbitrariness_table`."""
-        return arbitrariness_table(self._deployed(view), self._rows)
+        table = arbitrariness_table(self._deployed(view), self._rows)
+        return self._concluded(table, "low", "high")
+
+    def _concluded(self, table: pd.DataFrame, /, *inferred: str) -> pd.DataFrame:
+        """`table`, of a run that selects on test rows without the columns `inferred`."""
+        return described(table, *inferred) if self._on_test else table
 
     def _by_group(self, view: View, /) -> tuple[pd.DataFrame, pd.DataFrame]:
         by_row = row_values(self._component(self.axes(view).disparity))

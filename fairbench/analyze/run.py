@@ -6,7 +6,7 @@ would deploy them) and this one (conclusions).
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ from fairbench.analyze.every_metric import points_by_metric
 from fairbench.analyze.indicators import INDICATORS, indicators_table, mean_over_splits
 from fairbench.analyze.levelling import group_changes
 from fairbench.analyze.matched import CHOSEN, baseline_points, measured_among
-from fairbench.analyze.noise import against_chance, noise_floor
+from fairbench.analyze.noise import Chance, against_chance, noise_floor
 from fairbench.analyze.relative import relative_table
 from fairbench.analyze.selection import optimism
 from fairbench.analyze.skill import baseline_skill
@@ -158,8 +158,13 @@ class Run(Matched):
 
         The columns of `fairbench.analyze.noise_floor` and of `fairbench.analyze.Chance`: the
         metric with group labels dealt at random, the p-value of the true ones, and why a p-value
-        could not have been small.
+        could not have been small. None of the latter where the run selects on test rows.
         """
+        inferred = (field.name for field in fields(Chance))
+        return self._concluded(self._against_chance(view), *inferred)
+
+    @once_per_axes
+    def _against_chance(self, view: View, /) -> pd.DataFrame:
         axes = self.axes(view)
         fronts = self._fronts_of(axes)
         floor = noise_floor(fronts, axes, self.baseline)
@@ -172,7 +177,8 @@ class Run(Matched):
         """The baseline's errors and bias by group: see `baseline_groups_table`."""
         axes = self.axes(view)
         points = baseline_points(self._fronts_of(axes), axes, self.baseline)
-        return baseline_groups_table(points, self._groups, self.corrections)
+        table = baseline_groups_table(points, self._groups, self.corrections)
+        return self._concluded(table, "low", "high")
 
     @once_per_axes
     def skill(self, view: View = DECLARED, /) -> pd.DataFrame:
@@ -201,7 +207,7 @@ class Run(Matched):
     @once_per_axes
     def relative(self, view: View = DECLARED, /) -> pd.DataFrame:
         """ARFG, ARE and Δm of every method: see `fairbench.analyze.relative_table`."""
-        axes, chance = self.axes(view), self.noise(view)
+        axes, chance = self.axes(view), self._against_chance(view)
         return relative_table(self._metrics, axes, self.baseline, chance)
 
     @once_per_axes
@@ -228,7 +234,8 @@ class Run(Matched):
         honest = mean_over_splits(table, (*INDICATORS, "gain"), corrections)
         lost = self.optimism(view)
         optimism = mean_over_splits(lost, ("test_selected", "gap"), corrections)
-        return pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
+        both = pd.concat([honest, optimism], ignore_index=True) if len(honest) else honest
+        return self._concluded(both, "low", "high")
 
     @once_per_axes
     def attainment(self, view: View = DECLARED, /) -> pd.DataFrame:

@@ -39,6 +39,31 @@ def test_a_run_says_what_holds_beyond_its_rows(make_run, metrics):
     assert described.population().empty
 
 
+def test_what_was_selected_on_test_rows_is_described_without_conclusions(make_run, metrics):
+    inferred = {
+        "noise": ["null_mean", "null_high", "p", "smallest_p"],
+        "baseline_groups": ["low", "high"],
+        "group_intervals": ["low", "high"],
+        "group_pairs": ["low", "high", "p", "adjusted_p"],
+        "arbitrariness": ["low", "high"],
+        "quality": ["low", "high"],
+    }
+    design = {"splits": 6, "seeds": (0, 1), "rows": 400}
+    honest = Run(make_run("honest", **design).path)
+    described = Run(make_run("test", selection="test", **design).path)
+    for name, columns in inferred.items():
+        concluded, told = getattr(honest, name)(), getattr(described, name)()
+        assert list(concluded) == list(told)
+        assert len(told) == len(concluded)
+        assert told[columns].isna().all(axis=None), name
+        if len(concluded):
+            assert concluded[columns].notna().any().all(), name
+    assert len(described.noise()) > 0
+    assert len(described.quality()) > 0
+    assert described.noise()["disparity"].notna().all()
+    assert not described.group_pairs()["evidence"].any()
+
+
 def held(prediction, rows, split):
     return HeldOut(prediction, np.zeros(len(rows)), rows, split)
 

@@ -28,9 +28,10 @@ def worse_off(contents: Contents, aspect: Aspect, /) -> str:
     worst, *_, best = rows_of(ordered)
     more = f" {len(found) - 2} more groups lie between them." if len(found) > 2 else ""
     side = "high" if worst.bias > 0 else "low"
+    intervals = "" if found["low"].isna().all() else ", with 95 % intervals over splits"
     return (
         f"{aspect.sheet.baseline} errs by {_error(worst)} and by {_error(best)}: mean absolute "
-        f"errors in {aspect.target} on test rows, with 95 % intervals over splits.{more} "
+        f"errors in {aspect.target} on test rows{intervals}.{more} "
         f"Predictions for {worst.group} are {number(abs(worst.bias), 3)} too {side} on average."
     )
 

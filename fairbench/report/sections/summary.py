@@ -38,10 +38,11 @@ class Summary(Section):
         yield from _concerns(contents)
         if len(contents.judgement.verdicts):
             yield verdict_table(contents)
+        seen = {_seen_on(sheet) for sheet in contents.sheets}
         yield Said(
             f"Here {contents.axes.error} is the error and {contents.axes.disparity} the difference "
             "between groups. Every method is set, for each training, to the trade-off value that "
-            "was fairest on the validation rows of other trainings among those whose error there "
+            f"was fairest on {' or '.join(sorted(seen))} among those whose error there "
             f"was at most {100 * contents.tolerance:.3g} % above the baseline's; what it then "
             "reaches on test rows is held against the baseline on the same rows."
         )
@@ -86,6 +87,13 @@ class Summary(Section):
         yield Data("unusable", pd.DataFrame(rows, columns=columns))
         yield Data("disagreements", contents.judgement.disagreements)
         yield Data("baseline-skill", contents.judgement.skill)
+
+
+def _seen_on(sheet: Sheet) -> str:
+    """The rows by which trade-off values of this sheet are chosen."""
+    if sheet.protocol["selection"] == "test":
+        return "the test rows themselves"
+    return "the validation rows of other trainings"
 
 
 def _lost(contents: Contents) -> Iterator[Said]:
