@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +118,10 @@ def run(
             first = sorted(waiting, key=lambda chunk: chunk.method != description["baseline"])
             work = _jobs(resolved, kernels, first)
             # Before all that is prepared here: workers import meanwhile what they need.
-            with closing(_outcomes(executor, shared, work, limits)) as outcomes:
+            with ExitStack() as stack:
+                with held():  # an interrupt must find what ends the workers that were started
+                    outcomes = _outcomes(executor, shared, work, limits)
+                    stack.enter_context(closing(outcomes))
                 session = Session(folder, description, chunks, done, waiting)
                 if waiting:
                     name = type(executor).__name__.lower()

@@ -112,6 +112,9 @@ class _Verbs(click.Group):
             click.echo(f"Error: {visible(str(error), keep=LINES)}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
+            # Raised inside `exec`, as dataclasses use it while a module is imported, it would make
+            # `python -m` end by the signal whatever the exit code is. Another `exec` clears that.
+            exec("")  # noqa: S102
             click.echo("\nStopped.", err=True)
             ctx.exit(130)  # 128 + SIGINT, what shells expect
         except BrokenPipeError:  # whoever read standard output has heard enough

@@ -52,7 +52,11 @@ class Local(Executor):
 
     def run(self, shared: Shared, jobs: Sequence[Job], limits: Limits, /) -> Iterator[Outcome]:
         crew = _Crew(self, shared, self.width(limits, len(jobs)), limits.seconds)
-        crew.hire(len(jobs))  # they import what takes seconds while the caller still prepares
+        try:
+            crew.hire(len(jobs))  # they import what takes seconds while the caller still prepares
+        except BaseException:  # Ctrl-C, which nobody who could close the outcomes hears yet
+            crew.dismiss()
+            raise
         return _Outcomes(crew, jobs)
 
 

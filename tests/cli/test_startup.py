@@ -154,6 +154,18 @@ def test_a_reader_that_has_heard_enough():
     assert process.wait(timeout=60) == 141
 
 
+def test_ctrl_c_inside_an_import_is_exit_code_130(tmp_path):
+    """Dataclasses are made by `exec`, after which ``python -m`` would end by the signal itself."""
+    (tmp_path / "torn.py").write_text("exec('raise KeyboardInterrupt')")
+    (tmp_path / "caller.py").write_text(
+        "from fairbench import cli; cli.VERBS = {'torn': ('torn:x', '')}; cli.main(['torn'])"
+    )
+    command = [sys.executable, "-m", "caller"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stderr == "\nStopped.\n"
+
+
 class TestStrictPlugins:
     @pytest.fixture(autouse=True)
     def _broken(self, install):

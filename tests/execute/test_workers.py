@@ -14,7 +14,7 @@ import pytest
 
 import fairbench
 from fairbench.errors import StudyError
-from fairbench.execute.local import Local
+from fairbench.execute.local import Local, _Crew
 from fairbench.session import Session
 from tests.execute.commands import alive, children, starting, wait_for, workers
 from tests.execute.test_troubles import failures, statuses
@@ -53,6 +53,20 @@ def test_workers_killed_at_birth_cost_nothing(study, trouble, tmp_path, kill_at_
     )
     assert len(killed) == 2
     assert statuses(run) == {"fine": "ok"}
+    assert not children()
+
+
+def test_workers_end_where_ctrl_c_comes_while_they_are_hired(study, trouble, tmp_path, monkeypatch):
+    hire = _Crew.hire
+
+    def interrupted(crew, waiting):
+        hire(crew, waiting)
+        assert children()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Crew, "hire", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fairbench.run(study(trouble("fine")), out=tmp_path / "run", executor="local", jobs=1)
     assert not children()
 
 
